@@ -1,0 +1,1 @@
+"""Who may come in: accounts, passwords, sign-in sessions and lockout."""

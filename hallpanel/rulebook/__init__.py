@@ -1,0 +1,1 @@
+"""What the rule book regulates: a folder for each chapter, a file for each entity."""
