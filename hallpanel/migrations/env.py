@@ -1,5 +1,7 @@
-"""How Alembic reaches the database: through the application, in one transaction on both databases."""
+"""How Alembic reaches the database: through the application, in one transaction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
@@ -40,25 +42,28 @@ def check_foreign_keys(connection: Connection) -> None:
             raise RuntimeError(f"the migration leaves {broken[0]} row {broken[1]} pointing nowhere")
 
 
-def set_foreign_keys(connection: Connection, on: bool) -> None:
-    """Switch SQLite's foreign keys, which it allows outside of transactions only.
+@contextmanager
+def foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """Let SQLite rebuild tables, which it does by copying one and dropping the old one.
 
-    A batch migration copies a table and drops the old one: with foreign keys on, the rows that
-    point at it would go too.
+    With foreign keys on, the rows that point at the old one would go too. SQLite takes the switch
+    outside of transactions only, hence the driver's own connection.
     """
-    driver = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite" and driver is not None:
-        driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def run(engine: Engine) -> None:
     """Migrate over one connection of the application's own engine."""
-    with engine.connect() as connection:
-        set_foreign_keys(connection, False)
-        try:
-            migrate(connection)
-        finally:
-            set_foreign_keys(connection, True)
+    with engine.connect() as connection, foreign_keys_off(connection):
+        migrate(connection)
 
 
 run(current_app.extensions["migrate"].db.engine)
