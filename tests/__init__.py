@@ -1,0 +1,1 @@
+"""The panel tested: the folders mirror the package."""
