@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports point down, chapters keep apart, the scope has no back door."""
+"""The house keeps its shape: imports point down, chapters keep apart, no way round the scope."""
 
 import ast
 import re
