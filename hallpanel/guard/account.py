@@ -1,0 +1,158 @@
+"""Who may come in: an account, and the roles granted to it."""
+
+import unicodedata
+from datetime import date, datetime
+from typing import Literal
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, String, false, select, true, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hallpanel.engine import audit
+from hallpanel.engine.errors import Refusal
+from hallpanel.engine.roles import Role
+from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
+from hallpanel.engine.words import _l
+from hallpanel.guard import passwords, sessions
+
+LONGEST_USERNAME = 64
+
+
+class Account(Base):
+    """A person's way into the panel; disabled but never deleted, so that its name stays taken."""
+
+    __tablename__ = "account"
+    __table_args__ = (CheckConstraint("failures >= 0", name="failures_counted"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(LONGEST_USERNAME))
+    username_key: Mapped[str] = mapped_column(String(4 * LONGEST_USERNAME), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    display_name: Mapped[str] = mapped_column(String(100))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    must_change_password: Mapped[bool] = mapped_column(default=True, server_default=true())
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    demonstration: Mapped[bool] = mapped_column(default=False, server_default=false())
+    language: Mapped[str | None] = mapped_column(String(20))
+    theme: Mapped[str | None] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RoleGrant(Base):
+    """A role on an account, over a unit or none; `since` and `until` are its first and last day."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (CheckConstraint("until IS NULL OR until >= since", name="period_in_order"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    role: Mapped[Role] = mapped_column(enum_by_value(Role))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    since: Mapped[date] = mapped_column(Date)
+    until: Mapped[date | None] = mapped_column(Date)
+
+
+def username_key(username: str) -> str:
+    """The form under which two spellings of a user name are one (AUTH-2)."""
+    folded = unicodedata.normalize("NFKC", username.strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+def create_account(
+    session: Session,
+    username: str,
+    display_name: str,
+    password: str | None,
+    at: datetime,
+    *,
+    staff_id: int | None = None,
+    must_change_password: bool = True,
+    demonstration: bool = False,
+) -> Account:
+    """Open an account; without a password nobody can sign in to it.
+
+    The password of a demonstration is whatever the settings accepted; it guards nothing real.
+
+    Raises:
+        Refusal: the name cannot be a user name or is taken, or the password is too weak.
+    """
+    _refuse_odd_username(username)
+    if password is not None and not demonstration:
+        passwords.refuse_weak(password, username)
+    account = Account(
+        username=username.strip(),
+        username_key=username_key(username),
+        password_hash=passwords.NOBODY if password is None else passwords.hash_password(password),
+        display_name=display_name,
+        staff_id=staff_id,
+        failures=0,
+        must_change_password=must_change_password,
+        demonstration=demonstration,
+        password_changed_at=at if password is not None else None,
+        created_at=at,
+    )
+    try:
+        with session.begin_nested():
+            session.add(account)
+    except IntegrityError as error:
+        if find_account(session, username) is None:
+            raise
+        raise Refusal(_l("this user name is taken"), field="username") from error
+    _audit_account(session, "create_account", account.id, at)
+    return account
+
+
+def find_account(session: Session, username: str) -> Account | None:
+    """The account of a user name however it is spelt."""
+    return session.scalar(select(Account).where(Account.username_key == username_key(username)))
+
+
+def disable(session: Session, account_id: int, at: datetime) -> None:
+    """Close an account for good: its sessions end, its name stays taken."""
+    session.execute(
+        update(Account)
+        .where(Account.id == account_id, Account.disabled_at.is_(None))
+        .values(disabled_at=at)
+    )
+    sessions.end_all(session, account_id, at)
+    _audit_account(session, "disable_account", account_id, at)
+
+
+def unlock(session: Session, account_id: int, at: datetime) -> None:
+    """Let a locked account try again before its time (AUTH-6)."""
+    session.execute(
+        update(Account).where(Account.id == account_id).values(failures=0, locked_until=None)
+    )
+    _audit_account(session, "unlock_account", account_id, at)
+
+
+def keep_habit(
+    session: Session,
+    account_id: int,
+    habit: Literal["language", "theme"],
+    choice: str,
+    at: datetime,
+) -> None:
+    """Keep how a person reads, for every browser they sign in on."""
+    session.execute(update(Account).where(Account.id == account_id).values({habit: choice}))
+    _audit_account(session, f"choose_{habit}", account_id, at)
+
+
+def _refuse_odd_username(username: str) -> None:
+    name = username.strip()
+    if not name or len(name) > LONGEST_USERNAME:
+        raise Refusal(
+            _l("a user name has 1 to %(longest)s characters", longest=LONGEST_USERNAME),
+            field="username",
+        )
+    if not name.isprintable() or any(character.isspace() for character in name):
+        raise Refusal(_l("a user name has no spaces and no invisible characters"), field="username")
+
+
+def _audit_account(session: Session, action: str, account_id: int, at: datetime) -> None:
+    audit.record(
+        session, audit.Event(action=action, table_name="account", record_id=account_id, at=at)
+    )

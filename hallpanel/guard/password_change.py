@@ -1,0 +1,77 @@
+"""Changing one's own password: the old one proves who asks, and all sessions end (SESS-1)."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hallpanel.engine import audit
+from hallpanel.engine.errors import Refusal
+from hallpanel.engine.words import _l
+from hallpanel.guard import passwords, sessions, signing_in
+from hallpanel.guard.account import Account
+from hallpanel.guard.sessions import LIFETIME, UNKNOWN, Lifetime, Origin
+
+
+def change_password(
+    session: Session,
+    account_id: int,
+    old: str,
+    new: str,
+    at: datetime,
+    origin: Origin = UNKNOWN,
+    lifetime: Lifetime = LIFETIME,
+) -> str:
+    """Change the password, end all sessions and give the id of a new one.
+
+    A wrong old password counts as a failed sign-in, or a borrowed browser could guess for ever;
+    the caller commits after a refusal too.
+
+    Raises:
+        Refusal: at the field "old" or "password".
+    """
+    account = session.scalars(
+        select(Account).where(Account.id == account_id).execution_options(populate_existing=True)
+    ).one()
+    _refuse_wrong_old(session, account, old, at)
+    if old == new:
+        raise Refusal(_l("the new password is the old one"), field="password")
+    passwords.refuse_weak(new, account.username)
+    _store(session, account, new, at)
+    sessions.end_all(session, account_id, at)
+    _audit_change(session, account_id, at, audit.DONE)
+    return sessions.open_session(session, account_id, at, origin, lifetime)
+
+
+def _refuse_wrong_old(session: Session, account: Account, old: str, at: datetime) -> None:
+    locked = account.locked_until is not None and at < account.locked_until
+    if passwords.verify(account.password_hash, old) and not locked:
+        return
+    signing_in.count_failure(session, account.id, at)
+    _audit_change(session, account.id, at, "refused")
+    raise Refusal(
+        _l("the present password is wrong, or the account is locked"),
+        then=signing_in.LOCKED_AFTER,
+        field="old",
+    )
+
+
+def _store(session: Session, account: Account, new: str, at: datetime) -> None:
+    account.password_hash = passwords.hash_password(new)
+    account.password_changed_at = at
+    account.must_change_password = False
+    account.failures = 0
+    session.flush()
+
+
+def _audit_change(session: Session, account_id: int, at: datetime, result: str) -> None:
+    audit.record(
+        session,
+        audit.Event(
+            action="change_password",
+            table_name="account",
+            record_id=account_id,
+            result=result,
+            at=at,
+        ),
+    )
