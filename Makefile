@@ -62,6 +62,7 @@ messages: $(READY)
 	mkdir -p build
 	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keywords "_l _n:1,2" \
 		--no-location --sort-output --no-wrap --project hallpanel \
+		--header-comment "# The words of the screen." \
 		--output-file build/messages.pot hallpanel
 	for language in $(LANGUAGES); do \
 		action=init; \
