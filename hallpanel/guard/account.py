@@ -17,6 +17,8 @@ from hallpanel.guard import passwords, sessions
 
 LONGEST_USERNAME = 64
 
+Habit = Literal["language", "theme"]
+
 
 class Account(Base):
     """A person's way into the panel; disabled but never deleted, so that its name stays taken."""
@@ -106,7 +108,9 @@ def create_account(
 
 
 def find_account(session: Session, username: str) -> Account | None:
-    """The account of a user name however it is spelt."""
+    """The account of a user name however it is spelt; text that is no name finds none."""
+    if not is_username(username):
+        return None
     return session.scalar(select(Account).where(Account.username_key == username_key(username)))
 
 
@@ -132,7 +136,7 @@ def unlock(session: Session, account_id: int, at: datetime) -> None:
 def keep_habit(
     session: Session,
     account_id: int,
-    habit: Literal["language", "theme"],
+    habit: Habit,
     choice: str,
     at: datetime,
 ) -> None:
@@ -141,15 +145,22 @@ def keep_habit(
     _audit_account(session, f"choose_{habit}", account_id, at)
 
 
+def is_username(text: str) -> bool:
+    """Whether a text can be a user name at all: neither long, nor with gaps, nor invisible."""
+    name = text.strip()
+    visible = name.isprintable() and not any(character.isspace() for character in name)
+    return visible and 0 < len(name) <= LONGEST_USERNAME
+
+
 def _refuse_odd_username(username: str) -> None:
-    name = username.strip()
-    if not name or len(name) > LONGEST_USERNAME:
+    if not is_username(username):
         raise Refusal(
-            _l("a user name has 1 to %(longest)s characters", longest=LONGEST_USERNAME),
+            _l(
+                "a user name has 1 to %(longest)s characters, no spaces and nothing invisible",
+                longest=LONGEST_USERNAME,
+            ),
             field="username",
         )
-    if not name.isprintable() or any(character.isspace() for character in name):
-        raise Refusal(_l("a user name has no spaces and no invisible characters"), field="username")
 
 
 def _audit_account(session: Session, action: str, account_id: int, at: datetime) -> None:

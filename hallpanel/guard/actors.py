@@ -139,3 +139,17 @@ def _actors(rows: Sequence[Row[Any]]) -> tuple[Actor, ...]:
             person = replace(person, grants=person.grants | {Grant(held.role, held.unit_id)})
         people[account.id] = person
     return tuple(people.values())
+
+
+def demonstration_accounts(session: Session, at: datetime) -> list[tuple[str, list[Role]]]:
+    """The open accounts of a demonstration, with their roles; a real hall has none."""
+    rows = session.execute(
+        select(Account.username, RoleGrant.role)
+        .join(RoleGrant, and_(RoleGrant.account_id == Account.id, _in_force(hall_day(at))))
+        .where(Account.demonstration, Account.disabled_at.is_(None))
+        .order_by(Account.id, RoleGrant.id)
+    )
+    roles: dict[str, list[Role]] = {}
+    for username, role in rows:
+        roles.setdefault(username, []).append(role)
+    return list(roles.items())
