@@ -35,7 +35,13 @@ def employ(session, tax):
 
     def _employ(username, name, *roles):
         staff = make(
-            session, Staff, number=username, name=name, unit=tax, joined_on=date(2020, 1, 1)
+            session,
+            Staff,
+            number=username,
+            name=name,
+            unit=tax,
+            joined_on=date(2020, 1, 1),
+            years_before=0,
         )
         account = create_account(session, username, "账户", PASSWORD, NOW, staff_id=staff.id)
         for role in roles:
