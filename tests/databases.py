@@ -195,8 +195,16 @@ def empty_engine(empty_database_url: str) -> Iterator[Engine]:
     opened.dispose()
 
 
+@pytest.fixture(scope="session")
+def entities() -> None:
+    """Every entity of the rule book, known to this process."""
+    from hallpanel import load_rulebook
+
+    load_rulebook()
+
+
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(database_url: str, entities: None) -> Iterator[Engine]:
     """An engine on a migrated database without records."""
     opened = open_engine(database_url)
     yield opened
