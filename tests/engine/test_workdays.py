@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Boolean, Column, Date, MetaData, String, Table
 
 from hallpanel.engine.store import make_session
-from hallpanel.engine.workdays import Due, WorkCalendar, hall_calendar
+from hallpanel.engine.workdays import WORK_CALENDAR_DAY, Due, WorkCalendar, hall_calendar
+from tests.engine.figures import keep
 
 OFFICIAL = WorkCalendar()
 A_DAY = timedelta(days=1)
@@ -90,23 +90,13 @@ def test_a_limit_is_not_negative(count):
 
 
 def test_the_halls_own_calendar_goes_before_the_official_one(empty_engine):
-    kept = Table(
-        "work_calendar_day",
-        MetaData(),
-        Column("day", Date),
-        Column("working", Boolean),
-        Column("source", String),
-    )
-    kept.create(empty_engine)
+    rows = [
+        {"day": date(2026, 5, 12), "working": False, "source": "hall"},
+        {"day": date(2027, 2, 6), "working": True, "source": "notice"},
+        {"day": date(2028, 3, 1), "working": False, "source": "hall"},
+    ]
+    keep(empty_engine, WORK_CALENDAR_DAY, rows)
     with make_session(empty_engine) as session:
-        session.execute(
-            kept.insert(),
-            [
-                {"day": date(2026, 5, 12), "working": False, "source": "hall"},
-                {"day": date(2027, 2, 6), "working": True, "source": "notice"},
-                {"day": date(2028, 3, 1), "working": False, "source": "hall"},
-            ],
-        )
         calendar = hall_calendar(session)
     assert not calendar.is_working(date(2026, 5, 12))
     assert calendar.is_working(date(2027, 2, 6))
