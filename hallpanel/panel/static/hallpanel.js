@@ -40,7 +40,7 @@
   };
   const keepInView = (menu) => {
     const box = menu.querySelector(".menu-box");
-    if (!box || box.style.position === "fixed") return;
+    if (!box || getComputedStyle(box).position !== "absolute") return;
     box.style.transform = "";
     const place = box.getBoundingClientRect();
     const wide = root.clientWidth;
@@ -216,7 +216,7 @@
       if (select.hasAttribute(name)) input.setAttribute(name.replace("required", "aria-required"), select.getAttribute(name) || "true");
     }
     if (select.classList.contains("is-invalid")) input.classList.add("is-invalid");
-    if (blank) input.placeholder = blank.textContent;
+    input.placeholder = (blank && blank.textContent.trim()) || word("Type");
     const clear = make("button", { type: "button", class: "icon-button lookup-clear", "aria-label": word("Clear"), tabindex: "-1" });
     clear.append(cross());
     const list = make("div", { class: "lookup-list", id: `lookup-${number}`, role: "listbox", hidden: "" });
