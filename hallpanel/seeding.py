@@ -5,9 +5,10 @@ is written as the natural key of the other record (`unit: A`, `leave_type: annua
 there already is left as it is, whatever the hall has made of it since.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.scope import SYSTEM
 
 SEED = Path(__file__).resolve().parent.parent / "seed"
+FIRST_EDITION = date(2020, 1, 1)
+"""The rule book does not say since when it holds: a day before anything the panel records."""
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
@@ -33,13 +36,35 @@ def seed(session: Session, at: datetime, folder: Path = SEED) -> dict[str, int]:
         return Sower(session, at).sow(read_folder(folder))
 
 
+@cache
+def rulebook_outline() -> list[dict[str, Any]]:
+    """The rule book's chapters in order, each with its title and sections, and these with theirs."""
+    book = yaml.safe_load((SEED / "rulebook.yaml").read_text(encoding="utf-8"))
+    chapters: list[dict[str, Any]] = book["chapters"]
+    return chapters
+
+
+def rulebook_clauses() -> frozenset[str]:
+    """The numbers of all clauses, for the check of the declarations."""
+    return frozenset(clause["id"] for clause in _clauses())
+
+
 def read_folder(folder: Path) -> dict[str, list[Row]]:
-    """The rows of each file in a folder that is named for a table."""
-    return {
-        path.stem: read_rows(path)
-        for path in sorted(folder.glob("*.yaml"))
-        if path.stem in REGISTRY
-    }
+    """The rows of each file in a folder, by the table it is named for; the rule book is `clause`."""
+    rows: dict[str, list[Row]] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.stem in REGISTRY:
+            rows[path.stem] = read_rows(path)
+        elif path.stem == "rulebook":
+            rows["clause"] = [_clause_row(clause) for clause in _clauses()]
+        else:
+            raise DeclarationError(
+                "S05",
+                path.name,
+                "no table has this name",
+                "name the file for a table of the rule book",
+            )
+    return rows
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -50,6 +75,22 @@ def read_rows(path: Path) -> list[Row]:
             "S01", path.name, "it is not a list of rows", "write each row as `- {field: value}`"
         )
     return rows
+
+
+def _clauses() -> Iterator[dict[str, Any]]:
+    for chapter in rulebook_outline():
+        for section in chapter["sections"]:
+            yield from section["clauses"]
+
+
+def _clause_row(clause: Row) -> Row:
+    return {
+        "number": clause["id"],
+        "kind": clause["kind"],
+        "text_zh": clause["zh"],
+        "text_en": clause["en"],
+        "since": FIRST_EDITION,
+    }
 
 
 def natural_key(entity: type[Regulated]) -> tuple[str, ...]:

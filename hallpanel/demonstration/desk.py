@@ -1,0 +1,76 @@
+"""The people of the demonstration at their desks: each does things as themselves."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hallpanel.demonstration.people import Person
+from hallpanel.engine import comments, records, scope, sweep, workflow
+from hallpanel.engine.entity import REGISTRY, Regulated
+from hallpanel.engine.errors import Refusal
+from hallpanel.engine.scope import SYSTEM, Actor
+from hallpanel.guard.account import Account
+from hallpanel.guard.actors import actor_of
+
+
+class Desk:
+    """Does in the name of one person after the other what they would do in the panel."""
+
+    def __init__(self, session: Session, accounts: Mapping[str, Account]) -> None:
+        self.session, self.accounts = session, accounts
+
+    def actor(self, person: Person, at: datetime) -> Actor:
+        """The person with the roles of that instant."""
+        return actor_of(self.session, self.accounts[person.number], at)
+
+    def file(self, person: Person, table: str, values: dict[str, Any], at: datetime) -> int:
+        """Make a record as a person; its id."""
+        actor = self.actor(person, at)
+        with records.at_desk(self.session, actor, at):
+            record = records.create(self.session, REGISTRY[table], values, actor=actor, at=at)
+            self.session.commit()
+            return record.id
+
+    def act(
+        self, person: Person, record: Regulated, verb: str, at: datetime, **answers: Any
+    ) -> Refusal | None:
+        """Make a transition as a person; the refusal, if the rules are against it."""
+        actor = self.actor(person, at)
+        with records.at_desk(self.session, actor, at):
+            try:
+                workflow.perform(
+                    self.session, record, verb, actor=actor, at=at, answers=answers
+                )
+            except Refusal as refusal:
+                self.session.rollback()
+                return refusal
+            self.session.commit()
+        return None
+
+    def change(
+        self, person: Person, record: Regulated, values: dict[str, Any], at: datetime
+    ) -> None:
+        """Edit a record as a person."""
+        actor = self.actor(person, at)
+        with records.at_desk(self.session, actor, at):
+            records.change(self.session, record, values, actor=actor, at=at)
+            self.session.commit()
+
+    def comment(self, person: Person, record: Regulated, text: str, at: datetime) -> None:
+        """Write a remark on a record as a person."""
+        actor = self.actor(person, at)
+        with records.at_desk(self.session, actor, at):
+            comments.comment(self.session, record, text, actor=actor, at=at)
+            self.session.commit()
+
+    def look(self, table: str, record_id: int) -> Any:
+        """A record as it is now, whoever may see it."""
+        with scope.acting(self.session, SYSTEM):
+            return records.find(self.session, REGISTRY[table], record_id)
+
+    def sweep(self, at: datetime) -> None:
+        """Let time do what the worker lets it do."""
+        sweep.run(self.session, at)
