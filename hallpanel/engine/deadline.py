@@ -230,7 +230,9 @@ def recompute(session: Session, calendar: WorkCalendar) -> list[Moved]:
 def running(session: Session, table_name: str, record_id: int) -> Deadline | None:
     """The record's open clock that ends first, for its page; None where none is open."""
     query = select(Deadline).where(_open(None, table_name, record_id))
-    return session.scalars(query.order_by(DEADLINE.c.promise_due_at).limit(1)).first()
+    first = query.order_by(DEADLINE.c.promise_due_at, DEADLINE.c.id).limit(1)
+    # Clocks are moved by statements, of which an object that was loaded before knows nothing.
+    return session.scalar(first.execution_options(populate_existing=True))
 
 
 def _open(rule: DeadlineRule | None, table_name: str, record_id: int) -> ColumnElement[bool]:

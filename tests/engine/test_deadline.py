@@ -145,6 +145,20 @@ def test_all_clocks_of_a_record_stop_where_no_rule_is_named(session):
     assert session.scalars(still_open).all() == [2]
 
 
+def test_the_clock_that_ends_first_is_the_one_to_show(session):
+    assert deadline.running(session, "service_case", 1) is None
+    start(session)
+    start(session, rule=LEAVE)
+    assert deadline.running(session, "service_case", 1).rule == "approval"
+    stop(session, MONDAY + A_DAY, rule=LEAVE)
+    shown = deadline.running(session, "service_case", 1)
+    assert (shown.rule, shown.state) == ("decision", DeadlineState.RUNNING)
+    pause(session, MONDAY + A_DAY)
+    assert deadline.running(session, "service_case", 1).state is DeadlineState.PAUSED
+    resume(session, MONDAY + 2 * A_DAY)
+    assert deadline.running(session, "service_case", 1).paused_working_days == 1
+
+
 def test_a_figure_that_the_hall_never_set_stops_the_start(session):
     unknown = DeadlineRule(
         "answer", label=_l("Answer"), clause="6.3.2", starts=(), stops=(), promise="unknown"
