@@ -21,6 +21,7 @@ from hallpanel.engine import records
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.rulebook_table import clause_rows
 
 SEED = Path(__file__).resolve().parent.parent / "seed"
 FIRST_EDITION = date(2020, 1, 1)
@@ -33,7 +34,8 @@ Key = tuple[Any, ...]
 def seed(session: Session, at: datetime, folder: Path = SEED) -> dict[str, int]:
     """Load the files of a folder; say how many rows each table gained. The caller commits."""
     with records.at_desk(session, SYSTEM, at):
-        return Sower(session, at).sow(read_folder(folder))
+        book = {"clause": clause_rows()} if folder == SEED else {}
+        return Sower(session, at).sow(book | read_folder(folder))
 
 
 @cache

@@ -5,40 +5,37 @@ that approvals, marks, attendance, balances and the audit are what a year of use
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hallpanel import seeding
+from hallpanel.demonstration.calendar import notice_days
 from hallpanel.demonstration.desk import Desk
 from hallpanel.demonstration.office import Office
 from hallpanel.demonstration.people import DEMO, Person, all_people
 from hallpanel.demonstration.rota import Rota
-from hallpanel.demonstration.today import KEPT_AFTER, KEPT_BEFORE, STAGE, Today
+from hallpanel.demonstration.today import BLOCKED, Today
 from hallpanel.demonstration.wishes import Dreamer
 from hallpanel.demonstration.year import Year
 from hallpanel.engine import outbox, records, scope, workdays
 from hallpanel.engine.clock import hall_day, hall_instant
-from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.guard.account import Account, create_account
 from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
+from hallpanel.rulebook.discipline.leave_balance import grant_year
 from hallpanel.rulebook.hall.staff import Staff
 
 A_YEAR = timedelta(days=365)
-READ_BEFORE = timedelta(days=4)
+AHEAD = timedelta(days=45)
+"""How far ahead people ask for leave."""
+READ_AFTER = timedelta(days=4)
 """Messages older than this have been read."""
-BLOCKED = (
-    (-190, -188, None, "年中政务服务集中评估"),
-    (-95, -93, "A", "征期最后三日"),
-    (10, 11, "B", "企业年报集中办理"),
-    (13, 15, None, "政务服务月集中办理"),
-)
-"""First and last working day counted from today, for which unit, and why."""
+HALL_FILES = ("hall", "unit", "service_window", "post")
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class DemoAccount:
 def load(
     make_session: Callable[[], Session], at: datetime, password: str | None = None
 ) -> list[DemoAccount]:
-    """Set up the demonstration hall in an empty database; its accounts, or none if it was not.
+    """Set up the demonstration hall in an empty database; its accounts, or none if it was not empty.
 
     `password` is for all accounts; without it each gets one of its own by chance.
     """
@@ -62,10 +59,52 @@ def load(
         if not _is_empty(session):
             return []
         opening = hall_instant(hall_day(at - A_YEAR), time(6))
-        people = _settle(session, opening, hall_day(at))
-        accounts, printed = _open_accounts(session, people, opening, password)
-        _live(session, Desk(session, accounts), people, opening, at)
+        people = settle(session, opening, hall_day(at))
+        accounts, printed = open_accounts(session, people, opening, password)
+        _live(Desk(session, accounts), people, opening, at)
+        _read_old_messages(session, at)
     return printed
+
+
+def settle(session: Session, opening: datetime, today: date) -> list[Person]:
+    """Bring in the seed, the hall, its units, windows and people, as of a morning."""
+    files = {table: seeding.read_rows(DEMO / f"{table}.yaml") for table in HALL_FILES}
+    people = all_people(files["unit"], files["service_window"], today)
+    seeding.seed(session, opening)
+    with records.at_desk(session, SYSTEM, opening):
+        years = range(opening.year, today.year + 1)
+        days = {"work_calendar_day": [row for year in years for row in notice_days(year)]}
+        seeding.Sower(session, opening).sow(files | days | staff_tables(people))
+        grant_year(session, hall_day(opening).year, opening)
+        session.commit()
+    return people
+
+
+def staff_tables(people: Iterable[Person]) -> dict[str, list[dict[str, Any]]]:
+    """The rows that people are made of: themselves, their unit and their windows."""
+    people = list(people)
+    return {
+        "staff": [person.row() for person in people],
+        "unit_membership": [person.membership() for person in people],
+        "window_assignment": [row for person in people for row in person.assignments()],
+    }
+
+
+def open_accounts(
+    session: Session, people: Iterable[Person], at: datetime, password: str | None
+) -> tuple[dict[str, Account], list[DemoAccount]]:
+    """Open everyone's account, by staff number; the cast can sign in, and their accounts are printed."""
+    accounts: dict[str, Account] = {}
+    printed: list[DemoAccount] = []
+    with records.at_desk(session, SYSTEM, at):
+        staff = {person.number: person for person in session.scalars(select(Staff))}
+        for person in people:
+            own = (password or secrets.token_urlsafe(9)) if person.account else None
+            accounts[person.number] = _open_account(session, person, staff[person.number], own, at)
+            if person.account and own:
+                printed.append(DemoAccount(person.account, own, person.name, person.post))
+        session.commit()
+    return accounts, printed
 
 
 def _is_empty(session: Session) -> bool:
@@ -74,21 +113,46 @@ def _is_empty(session: Session) -> bool:
     return someone is None and session.scalar(select(Account.id).limit(1)) is None
 
 
-def _settle(session: Session, opening: datetime, today: date) -> list[Person]:
-    """The seed, the hall, its units, windows and people, as of the morning of the first day."""
-    files = {table: seeding.read_rows(DEMO / f"{table}.yaml") for table in HALL_FILES}
-    people = all_people(files["unit"], files["service_window"], today)
-    seeding.seed(session, opening)
-    with records.at_desk(session, SYSTEM, opening):
-        years = (hall_day(opening).year, today.year)
-        tables = {
-            **files,
-            "staff": [person.row() for person in people],
-            "unit_membership": [_membership(person) for person in people],
-            "window_assignment": [row for person in people for row in _assignments(person)],
-            "work_calendar_day": [row for year in sorted(set(years)) for row in notice_days(year)],
-            "blocked_date": [],
-        }
-        seeding.Sower(session, opening).sow(tables)
-        session.commit()
-    return people
+def _open_account(
+    session: Session, person: Person, staff: Staff, password: str | None, at: datetime
+) -> Account:
+    """The account of a person; to that of one who is not in the cast nobody can sign in."""
+    account = create_account(
+        session,
+        person.account or person.number,
+        person.name,
+        password,
+        at,
+        staff_id=staff.id,
+        must_change_password=password is None,
+        demonstration=password is not None,
+    )
+    for role in person.roles:
+        unit_id = staff.unit_id if role in HELD_OVER_A_UNIT else None
+        grant(session, account.id, role, at, unit_id=unit_id)
+    return account
+
+
+def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> None:
+    """Let the year pass."""
+    with scope.acting(desk.session, SYSTEM):
+        office = Office(workdays.hall_calendar(desk.session))
+    first, today = hall_day(opening), hall_day(at)
+    year = Year(desk, people, office)
+    scenes = Today(year, at)
+    windows = seeding.read_rows(DEMO / "service_window.yaml")
+    dreamer = Dreamer(people, Rota(people, windows), office.calendar, first, today + AHEAD, scenes.kept_free)
+    year.sweep_each_day(first, today)
+    for wish in dreamer.wishes():
+        year.plan(wish)
+    year.move_people(office.calendar.working_days(first, today))
+    scenes.set_scenes()
+    year.agenda.run(until=at)
+
+
+def _read_old_messages(session: Session, at: datetime) -> None:
+    """What is older than some days was read; and nothing of the past goes out by mail today."""
+    old = (outbox.MESSAGE.c.read_at.is_(None), outbox.MESSAGE.c.created_at < at - READ_AFTER)
+    session.execute(update(outbox.MESSAGE).where(*old).values(read_at=at - READ_AFTER))
+    session.commit()
+    outbox.deliver(session, at, {})

@@ -3,6 +3,7 @@
 Unit A is the stage: what its section lead finds on the home page has one example of each case.
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -11,13 +12,23 @@ from hallpanel.demonstration.people import Person
 from hallpanel.demonstration.wishes import Wish
 from hallpanel.demonstration.year import Story, Year
 from hallpanel.engine.clock import hall_day
+from hallpanel.engine.roles import Role
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
 
 STAGE = ("A", "B")
+HALL_ADMINISTRATOR = "0003"
+DECIDES_ALONE = {Role.DEPUTY, Role.DIRECTOR, Role.HALL_ADMIN}
 KEPT_BEFORE, KEPT_AFTER = 10, 20
 """Working days around today about which the scenes tell in these units, and chance does not."""
 A_DAY = 420
 """Office minutes."""
+BLOCKED = (
+    (-190, -188, None, "年中政务服务集中评估"),
+    (-95, -93, "A", "征期最后三日"),
+    (10, 11, "B", "企业年报集中办理"),
+    (13, 15, None, "政务服务月集中办理"),
+)
+"""First and last working day counted from today, for which unit, and why."""
 
 
 class Today:
@@ -43,8 +54,17 @@ class Today:
         """Those who serve a window, by staff number."""
         return [person for person in self.year.people if window in person.windows]
 
+    def kept_free(self, person: Person) -> Iterator[tuple[date, date]]:
+        """The days on which a person asks for nothing on their own account."""
+        for first, last, unit, _ in BLOCKED:
+            if unit in (None, person.unit):
+                yield self.day(first), self.day(last)
+        if person.unit in STAGE or Role.STAFF not in person.roles or DECIDES_ALONE & set(person.roles):
+            yield self.day(-KEPT_BEFORE), self.day(KEPT_AFTER)
+
     def set_scenes(self) -> None:
         """Put all of them down in the year's agenda."""
+        self._blocked()
         self._upcoming_and_its_pair()
         self._waiting_for_the_lead()
         self._waiting_higher_up()
@@ -102,6 +122,12 @@ class Today:
             wish = self._half(self.person(number), code, 12, Half.MORNING, reason)
             self._put(60, partial(self._write, wish))
 
+    def _blocked(self) -> None:
+        """The hall administrator keeps some days free of leave, well ahead."""
+        for first, last, unit, reason in BLOCKED:
+            block = partial(self._block, self.day(first), self.day(last), unit, reason)
+            self.year.agenda.put(self.office.at(self.day(first - 25), 90), block)
+
     # What they are made of
 
     def _days(
@@ -130,6 +156,15 @@ class Today:
 
     def _put(self, minutes_ago: int, deed: Deed) -> None:
         self.year.agenda.put(self.office.before(self.at, minutes_ago), deed)
+
+    def _block(self, first: date, last: date, unit: str | None, reason: str, at: datetime) -> None:
+        values = {
+            "first_day": first,
+            "last_day": last,
+            "only_unit": self.year.units[unit] if unit else None,
+            "reason": reason,
+        }
+        self.year.desk.file(self.person(HALL_ADMINISTRATOR), "blocked_date", values, at)
 
     def _write(self, wish: Wish, at: datetime) -> None:
         self.year.draft(wish, at)

@@ -1,6 +1,6 @@
 """Plays the year's leave through the engine, transition by transition, in the order of the clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -23,7 +23,11 @@ from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
 from hallpanel.rulebook.discipline.leave_guards import extension_of
 from hallpanel.rulebook.discipline.leave_request import LeaveRequest
 from hallpanel.rulebook.discipline.leave_type import LeaveType
+from hallpanel.rulebook.hall.service_window import ServiceWindow
 from hallpanel.rulebook.hall.staff import Staff
+from hallpanel.rulebook.hall.unit import Unit
+from hallpanel.rulebook.hall.unit_membership import UnitMembership
+from hallpanel.rulebook.hall.window_assignment import WindowAssignment
 
 State = LeaveRequest.State
 
@@ -69,8 +73,10 @@ class Year:
         with scope.acting(desk.session, SYSTEM):
             staff = desk.session.scalars(select(Staff)).all()
             types = desk.session.scalars(select(LeaveType)).all()
+            units = desk.session.scalars(select(Unit)).all()
         self.staff = {person.number: person for person in staff}
         self.person_of = {one.id: self.by_number[one.number] for one in staff}
+        self.units = {unit.code: unit for unit in units}
         self.types = {leave_type.code: leave_type for leave_type in types}
 
     # The clock
@@ -312,3 +318,33 @@ class Year:
         }
         self.desk.file(person, "delegation", values, at)
         self.delegated.append((person, stand_in, first, last))
+
+    # Moving
+
+    def move_people(self, days: Sequence[date]) -> None:
+        """Put down on which working day the hall administrator moves whom to another unit."""
+        for person in self.people:
+            if person.moved is not None:
+                at = self.office.at(days[person.moved.day], 20)
+                self.agenda.put(at, partial(self._move, person))
+
+    def _move(self, person: Person, at: datetime) -> None:
+        """The unit and the windows of before end with the day before; records made stay there."""
+        staff, day = self.staff[person.number], hall_day(at)
+        by = next(p for p in self.people if Role.HALL_ADMIN in p.roles)
+        with scope.acting(self.desk.session, SYSTEM):
+            ended = [
+                *self.desk.session.scalars(select(UnitMembership).where(UnitMembership.staff_id == staff.id)),
+                *self.desk.session.scalars(select(WindowAssignment).where(WindowAssignment.staff_id == staff.id)),
+            ]
+            windows = self.desk.session.scalars(
+                select(ServiceWindow).where(ServiceWindow.number.in_(person.windows))
+            ).all()
+        for record in ended:
+            self.desk.change(by, record, {"until": day - timedelta(days=1)}, at)
+        unit = self.units[person.unit]
+        self.desk.change(by, staff, {"unit": unit}, at)
+        self.desk.file(by, "unit_membership", {"staff": staff, "unit": unit, "since": day}, at)
+        for window in windows:
+            values = {"staff": staff, "window": window, "since": day}
+            self.desk.file(by, "window_assignment", values, at)

@@ -27,12 +27,13 @@ from werkzeug.wrappers import Response
 from wtforms.fields import Field, HiddenField
 from wtforms.i18n import get_builtin_gnu_translations
 
-from hallpanel.engine.clock import HALL_ZONE, utc_now
+from hallpanel.engine.clock import HALL_ZONE
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.words import Phrase
 from hallpanel.guard.account import Habit, keep_habit
 from hallpanel.panel.extensions import babel, db
 from hallpanel.panel.paths import here, previous_path, wanted_path
+from hallpanel.panel.person import open_to_all, request_instant, signed_in
 
 _ = gettext
 _l = lazy_gettext
@@ -222,12 +223,14 @@ def _library_words(tag: str) -> GNUTranslations:
 
 
 @blueprint.route("/language/<tag>", methods=["GET", "POST"])
+@open_to_all
 def choose_language(tag: str) -> Response:
     """Remember a language on this browser, and with the account where a form says so."""
     return _remember(LANGUAGE_COOKIE, "language", tag, tuple(LANGUAGES))
 
 
 @blueprint.route("/theme/<name>", methods=["GET", "POST"])
+@open_to_all
 def choose_theme(name: str) -> Response:
     """Remember light or dark in the same way."""
     return _remember(THEME_COOKIE, "theme", name, THEMES)
@@ -237,9 +240,9 @@ def _remember(cookie: str, habit: Habit, choice: str, choices: tuple[str, ...]) 
     if choice not in choices:
         abort(404)
     response = redirect(wanted_path() or previous_path(), 303)
-    who = g.get("signed_in")
+    who = signed_in()
     if request.method == "POST" and who is not None:
-        keep_habit(db.session(), who.account.id, habit, choice, utc_now())
+        keep_habit(db.session(), who.account.id, habit, choice, request_instant())
         db.session.commit()
     response.set_cookie(
         cookie,

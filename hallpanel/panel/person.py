@@ -1,7 +1,8 @@
 """Who is behind a request, since when, and from where: asked of the session table each time."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from flask import current_app, g, request
 from flask import session as form_session
@@ -19,6 +20,8 @@ from hallpanel.guard.actors import SignedIn, load_signed_in
 from hallpanel.guard.sessions import Lifetime, Origin, SignInSession
 from hallpanel.panel.extensions import db
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 
 class Person(UserMixin):
     """The person of a request, as Flask-Login knows them."""
@@ -30,6 +33,12 @@ class Person(UserMixin):
     def get_id(self) -> str:
         """The account's number; nothing is ever loaded by it."""
         return str(self.who.account.id)
+
+
+def open_to_all(view: View) -> View:
+    """Mark a view that answers also people who are not signed in."""
+    view.open_to_all = True  # type: ignore[attr-defined]
+    return view
 
 
 def signed_in() -> SignedIn | None:

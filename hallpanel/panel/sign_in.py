@@ -1,8 +1,5 @@
 """The front door: every page is behind it, and here one comes in and goes out (SESS-1, AUTH-9)."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 from flask import (
     Blueprint,
     Flask,
@@ -33,6 +30,7 @@ from hallpanel.panel.person import (
     cookie_name,
     hand_over,
     lifetime,
+    open_to_all,
     origin,
     person,
     request_instant,
@@ -41,7 +39,7 @@ from hallpanel.panel.person import (
 )
 from hallpanel.panel.security import is_static
 
-View = TypeVar("View", bound=Callable[..., Any])
+__all__ = ["blueprint", "init_app", "open_to_all"]
 
 # What stays open to a person who has yet to choose a password of their own (AUTH-9).
 OPEN_WITH_A_GIVEN_PASSWORD = frozenset(
@@ -76,12 +74,6 @@ def init_app(app: Flask) -> None:
     app.before_request(_let_through)
     app.register_blueprint(blueprint)
     app.register_blueprint(own_page.blueprint)
-
-
-def open_to_all(view: View) -> View:
-    """Mark a view that answers also people who are not signed in."""
-    view.open_to_all = True  # type: ignore[attr-defined]
-    return view
 
 
 def ask_to_sign_in() -> Response:

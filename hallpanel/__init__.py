@@ -1,0 +1,53 @@
+"""hallpanel runs a service hall by its rule book: one declaration, and the whole panel for it."""
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+import config
+from hallpanel import cli, panel, rulebook
+from hallpanel.engine import check
+from hallpanel.engine.entity import REGISTRY
+from hallpanel.engine.store import prepare_engine
+from hallpanel.panel import language, security, sign_in
+from hallpanel.panel.extensions import bootstrap, db, migrate
+from hallpanel.rulebook_table import clause_ids
+
+
+def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
+    """Build the panel: settings, store, rule book, guard, panel, in that order.
+
+    Raises:
+        SettingError: a setting with which the panel must not start.
+        DeclarationError: an entity's declaration is wrong.
+    """
+    app = Flask("hallpanel", template_folder="panel/templates", static_folder="panel/static")
+    app.config.from_mapping(config.settings(os.environ) if settings is None else settings)
+    open_store(app)
+    load_rulebook()
+    check.raise_first(REGISTRY.values(), clause_ids())
+    security.init_app(app)
+    language.init_app(app)
+    sign_in.init_app(app)
+    bootstrap.init_app(app)
+    panel.init_app(app, list(REGISTRY.values()))
+    cli.init_app(app)
+    return app
+
+
+def open_store(app: Flask) -> None:
+    """Connect the application to its database, opened as durably as each kind allows."""
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
+
+
+def load_rulebook() -> None:
+    """Import every file of the rule book's folders: to be there is to be registered."""
+    for module in pkgutil.walk_packages(rulebook.__path__, f"{rulebook.__name__}."):
+        importlib.import_module(module.name)

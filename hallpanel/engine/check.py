@@ -1,0 +1,275 @@
+"""Declarations are checked before the panel serves anyone: a wrong one stops the start."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
+
+from hallpanel.engine.entity import Field, Kind, Regulated
+from hallpanel.engine.errors import DeclarationError
+from hallpanel.engine.words import STATES
+from hallpanel.engine.workflow import Transition, Workflow
+
+Entity = type[Regulated]
+Check = Callable[[Entity], Iterator[DeclarationError]]
+
+
+def raise_first(entities: Iterable[Entity], clauses: Collection[str]) -> None:
+    """Stop at the first wrong declaration.
+
+    Raises:
+        DeclarationError: with its code, the entity, the problem and a hint.
+    """
+    for error in errors(list(entities), clauses):
+        raise error
+
+
+def errors(entities: Collection[Entity], clauses: Collection[str]) -> Iterator[DeclarationError]:
+    """All that is wrong with some declarations, given the ids of the rule book's clauses."""
+    tables = {entity.__tablename__ for entity in entities}
+    for entity in entities:
+        yield from chain.from_iterable(found(entity) for found in CHECKS)
+        yield from _unknown_clauses(entity, clauses)
+        yield from _unknown_targets(entity, tables)
+    yield from _shared_series(entities)
+
+
+def _error(code: str, entity: Entity, problem: str, hint: str) -> DeclarationError:
+    return DeclarationError(code, entity.__name__, problem, hint)
+
+
+def _missing(entity: Entity) -> Iterator[DeclarationError]:
+    for name in ("clause", "access", "list_view"):
+        if getattr(entity, name, None) is None:
+            yield _error("E03", entity, f"it does not say its {name}", f"set {name} = …")
+
+
+def _citations(entity: Entity) -> Iterator[tuple[str, str]]:
+    yield "the entity", getattr(entity, "clause", "")
+    if entity.workflow is not None:
+        for transition in entity.workflow.transitions:
+            yield f"transition {transition.verb!r}", transition.clause
+    for rule in entity.deadlines:
+        yield f"deadline {rule.name!r}", rule.clause
+
+
+def _unknown_clauses(entity: Entity, clauses: Collection[str]) -> Iterator[DeclarationError]:
+    for where, clause in _citations(entity):
+        if clause not in clauses:
+            yield _error(
+                "E04",
+                entity,
+                f"{where} cites clause {clause!r}, which the rule book does not have",
+                "see seed/rulebook.yaml for the clauses, such as 2.1.2",
+            )
+
+
+def _unreachable(entity: Entity) -> Iterator[DeclarationError]:
+    workflow = entity.workflow
+    if workflow is None:
+        return
+    reached, frontier = {workflow.initial}, [workflow.initial]
+    while frontier:
+        for transition in workflow.leaving(frontier.pop()):
+            if transition.target not in reached:
+                reached.add(transition.target)
+                frontier.append(transition.target)
+    for state in type(workflow.initial):
+        if state not in reached:
+            yield _error(
+                "E05",
+                entity,
+                f"no transition leads to state {state.value!r}",
+                "add the transition or remove the state",
+            )
+
+
+def _without_role(entity: Entity) -> Iterator[DeclarationError]:
+    for transition in _transitions(entity):
+        named = transition.by is not None and (transition.by.roles or transition.by.automatic)
+        if not named:
+            yield _error(
+                "E06",
+                entity,
+                f"nobody may make transition {transition.verb!r}",
+                "say by=Holds(Role.…), OwnerMay(), ApproverMay() or SystemMay()",
+            )
+
+
+def _foreign_states(entity: Entity) -> Iterator[DeclarationError]:
+    workflow = entity.workflow
+    if workflow is None:
+        return
+    states = set(type(workflow.initial))
+    for transition in workflow.transitions:
+        if not {*transition.source, transition.target} <= states:
+            yield _error(
+                "E07",
+                entity,
+                f"transition {transition.verb!r} names a state of another entity",
+                f"use the members of {entity.__name__}.State",
+            )
+
+
+def _double_verbs(entity: Entity) -> Iterator[DeclarationError]:
+    seen: set[str] = set()
+    for transition in _transitions(entity):
+        if transition.verb in seen:
+            yield _error(
+                "E08",
+                entity,
+                f"two transitions are called {transition.verb!r}",
+                "a verb names one transition; give its source states as a tuple",
+            )
+        seen.add(transition.verb)
+
+
+def _no_fields(entity: Entity) -> Iterator[DeclarationError]:
+    view = getattr(entity, "list_view", None)
+    if view is None:
+        return
+    order = tuple(name.lstrip("-") for name in view.order)
+    for what, names in (("column", view.columns), ("search", view.search), ("order", order)):
+        for name in names:
+            if not _is_field(entity, name):
+                yield _error(
+                    "E09",
+                    entity,
+                    f"list {what} {name!r} is no field",
+                    f"its fields are {', '.join(entity.fields())}",
+                )
+
+
+def _is_field(entity: Entity, name: str) -> bool:
+    relation, _, inner = name.partition(".")
+    declared = entity.fields().get(relation)
+    if declared is None or not inner:
+        return declared is not None or name == "id"
+    return declared.kind is Kind.RELATION
+
+
+def _unclassified(entity: Entity) -> Iterator[DeclarationError]:
+    for name, declared in entity.fields().items():
+        if declared.secrecy is None:
+            yield _error(
+                "E10",
+                entity,
+                f"column {name!r} is free text and does not say how secret it is",
+                "set secrecy=Secrecy.PUBLIC, INTERNAL, SENSITIVE or SECRET",
+            )
+
+
+def _wordless(entity: Entity) -> Iterator[DeclarationError]:
+    for transition in _transitions(entity):
+        if not transition.label:
+            yield _error(
+                "E11",
+                entity,
+                f"transition {transition.verb!r} has no word for its button",
+                "set label=_l(…), or add the verb to hallpanel.engine.words.VERBS",
+            )
+    own = getattr(entity, "state_words", {})
+    for state in getattr(entity, "State", ()):
+        if state.value not in own and state.value not in STATES:
+            yield _error(
+                "E11",
+                entity,
+                f"state {state.value!r} has no word",
+                "set state_words, or add it to hallpanel.engine.words.STATES",
+            )
+
+
+def _unnamed(entity: Entity) -> Iterator[DeclarationError]:
+    fields = entity.fields()
+    if entity.title != "id" and entity.title not in fields:
+        yield _error(
+            "E12",
+            entity,
+            f"its title {entity.title!r} is no field",
+            "set title to the column that names a record, or series for numbered records",
+        )
+    people = (*entity.parties, *([entity.owner] if entity.owner not in (None, "self") else []))
+    for name in people:
+        declared: Field | None = fields.get(str(name))
+        if declared is None or declared.target != "staff":
+            yield _error(
+                "E13",
+                entity,
+                f"{name!r} is named as a person of the record but is no relation to staff",
+                "declare it with related(…) and the annotation Mapped[Staff]",
+            )
+
+
+def _unknown_verbs(entity: Entity) -> Iterator[DeclarationError]:
+    verbs = set(entity.workflow.by_verb) if entity.workflow else set()
+    named = [(f"deadline {r.name!r}", (*r.starts, *r.stops)) for r in entity.deadlines]
+    named += [(f"deadline {r.name!r}", (r.escalates,)) for r in entity.deadlines if r.escalates]
+    named += [("a timed transition", (timed.verb,)) for timed in entity.timed]
+    for where, used in named:
+        for verb in used:
+            if verb not in verbs:
+                yield _error(
+                    "E14",
+                    entity,
+                    f"{where} names transition {verb!r}, which it does not have",
+                    f"its transitions are {', '.join(sorted(verbs)) or 'none'}",
+                )
+
+
+def _unreadable(entity: Entity) -> Iterator[DeclarationError]:
+    access = getattr(entity, "access", None)
+    if access is None:
+        return
+    for right in ("create", "edit", "delete", "imports"):
+        for role in getattr(access, right):
+            if role not in access.read:
+                yield _error(
+                    "E15",
+                    entity,
+                    f"role {role.value!r} may {right} what it may not read",
+                    "add the role to access.read with its reach",
+                )
+
+
+def _unknown_targets(entity: Entity, tables: Collection[str]) -> Iterator[DeclarationError]:
+    for name, declared in entity.fields().items():
+        if declared.kind is Kind.RELATION and declared.target not in tables:
+            yield _error(
+                "E16",
+                entity,
+                f"relation {name!r} leads to {declared.target!r}, which is no entity",
+                "annotate it with the class of a regulated entity",
+            )
+
+
+def _shared_series(entities: Collection[Entity]) -> Iterator[DeclarationError]:
+    seen: dict[str, Entity] = {}
+    for entity in entities:
+        if entity.series and entity.series in seen:
+            yield _error(
+                "E17",
+                entity,
+                f"its numbers share the series {entity.series!r} with "
+                f"{seen[entity.series].__name__}",
+                "give each entity a series of its own",
+            )
+        if entity.series:
+            seen[entity.series] = entity
+
+
+def _transitions(entity: Entity) -> tuple[Transition, ...]:
+    workflow: Workflow | None = entity.workflow
+    return workflow.transitions if workflow else ()
+
+
+CHECKS: tuple[Check, ...] = (
+    _missing,
+    _unreachable,
+    _without_role,
+    _foreign_states,
+    _double_verbs,
+    _no_fields,
+    _unclassified,
+    _wordless,
+    _unnamed,
+    _unknown_verbs,
+    _unreadable,
+)

@@ -1,0 +1,42 @@
+"""Exact figures: points and days in decimals, the same to the last place on both databases."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Dialect, Numeric
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal of so many digits, so many of them after the point.
+
+    SQLite computes in binary fractions; rounded to the places they are exact again, sums included.
+    """
+
+    impl = Numeric
+    cache_ok = True
+
+    def __init__(self, digits: int = 6, places: int = 2) -> None:
+        super().__init__(digits, places)
+        self.digits, self.places = digits, places
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """NUMERIC on both; SQLite hands out floats, which the driver must not warn of."""
+        plain: Numeric[Any] = Numeric(self.digits, self.places, asdecimal=dialect.name != "sqlite")
+        return dialect.type_descriptor(plain)
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> Decimal | None:
+        """Refuse what the column cannot hold exactly."""
+        if value is None:
+            return None
+        exact = self._rounded(value)
+        if exact != value or abs(exact) >= 10 ** (self.digits - self.places):
+            raise ValueError(f"{value} has more than {self.digits} digits, {self.places} of them")
+        return exact
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Give it back with all its places."""
+        return None if value is None else self._rounded(value)
+
+    def _rounded(self, value: Any) -> Decimal:
+        return Decimal(str(value)).quantize(Decimal(1).scaleb(-self.places))

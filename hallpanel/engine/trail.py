@@ -1,0 +1,222 @@
+"""The trail of a record: each change to it becomes one audit event, written with the change.
+
+Nobody calls this to write: a listener under every flush reads what changed. A transition only
+says which verb and reason its changes belong to.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event, inspect, select
+from sqlalchemy.orm import Session, UOWTransaction
+
+from hallpanel.engine import audit
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.errors import ClosedRecord, NoActor
+from hallpanel.engine.store import plain_value
+from hallpanel.engine.words import _l
+
+UNTOLD = frozenset({"id", "version", "created_at"})
+
+
+@dataclass
+class Change:
+    """What became of one record in one go; several flushes of one transition add up."""
+
+    action: str
+    record: Regulated
+    clause: str | None
+    reason: str | None
+    context: audit.AuditContext
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def doing(
+    session: Session, record: Regulated, transition: Any, reason: str | None
+) -> Iterator[None]:
+    """Changes to the record within belong to a transition, which alone may change its state."""
+    outer = session.info.get("doing")
+    session.info["doing"] = (record, transition, reason)
+    try:
+        yield
+    finally:
+        session.info["doing"] = outer
+
+
+def install(session_class: type[Session]) -> None:
+    """Put the listeners under every session of a class, before the audit's own."""
+    if event.contains(session_class, "after_flush", _collect):
+        return
+    event.listen(session_class, "before_flush", _keep_the_rules)
+    event.listen(session_class, "after_flush", _collect)
+    event.listen(session_class, "before_commit", _hand_over)
+    event.listen(session_class, "after_soft_rollback", _forget)
+    audit.install(session_class)
+
+
+def last_decision(session: Session, record: Regulated) -> str | None:
+    """The name of whoever made the last change to a record."""
+    event_ = audit.AuditEvent
+    query = (
+        select(event_.actor_name)
+        .where(event_.table_name == record.__tablename__, event_.record_id == record.id)
+        .order_by(event_.seq.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def present_state(session: Session, record: Regulated) -> str | None:
+    """The state of a record as the database has it."""
+    entity = type(record)
+    state = session.scalar(select(entity.state).where(entity.id == record.id))
+    return None if state is None else str(state)
+
+
+def _keep_the_rules(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    for record in session.dirty:
+        if isinstance(record, Regulated) and session.is_modified(record):
+            _keep_state(session, record)
+    for record in session.deleted:
+        if isinstance(record, Regulated) and record.workflow is not None and not record.retires:
+            raise ClosedRecord(_l("a record of the hall is not deleted; withdraw it instead"))
+
+
+def _keep_state(session: Session, record: Regulated) -> None:
+    """A state changes by a transition; a record past its first states is not edited."""
+    workflow = record.workflow
+    if workflow is None or _current(session, record) is not None:
+        return
+    changed = {name for name in record.__mapper__.column_attrs.keys() if _changed(record, name)}
+    if "state" in changed:
+        raise ClosedRecord(_l("a state is changed by a transition only"))
+    editable = record.editable_in or (workflow.initial,)
+    if record.state not in editable and changed - UNTOLD:
+        raise ClosedRecord(
+            _l("it can no longer be edited; its state is “%(state)s”", state=_state_word(record)),
+            record.clause,
+        )
+
+
+def _state_word(record: Regulated) -> Any:
+    return record.state_labels()[record.state.value]
+
+
+def _changed(record: Regulated, name: str) -> bool:
+    return bool(inspect(record).attrs[name].history.has_changes())
+
+
+def _current(session: Session, record: Regulated) -> Any:
+    current = session.info.get("doing")
+    return current if current is not None and current[0] is record else None
+
+
+def _collect(session: Session, _context: UOWTransaction) -> None:
+    for record in session.new:
+        if isinstance(record, Regulated):
+            _note(session, record, "create")
+    for record in session.dirty:
+        if isinstance(record, Regulated) and session.is_modified(record):
+            _note(session, record, "edit")
+    for record in session.deleted:
+        if isinstance(record, Regulated):
+            _note(session, record, "delete")
+
+
+def _note(session: Session, record: Regulated, action: str) -> None:
+    changes: dict[tuple[int, str], Change] = session.info.setdefault("changes", {})
+    current = _current(session, record)
+    clause, reason = record.clause, None
+    if current is not None and action == "edit":
+        _, transition, reason = current
+        action, clause = transition.verb, transition.clause
+    elif action == "edit" and (id(record), "create") in changes:
+        action = "create"
+    change = changes.setdefault(
+        (id(record), action), Change(action, record, clause, reason, _context(session, action))
+    )
+    before, after = _difference(session, record, action)
+    change.before = before | change.before
+    change.after |= after
+
+
+def _difference(
+    session: Session, record: Regulated, action: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    fields = type(record).fields()
+    for name, declared in fields.items():
+        history = inspect(record).attrs[declared.column].history
+        if action == "delete":
+            before[name] = _told(session, declared, getattr(record, declared.column))
+        elif history.added and (action == "create" or history.deleted != history.added):
+            value = history.added[0]
+            if action == "create" and value is None:
+                continue
+            after[name] = _told(session, declared, value)
+            if history.deleted and action != "create":
+                before[name] = _told(session, declared, history.deleted[0])
+    return before, after
+
+
+def _told(session: Session, declared: Field, value: Any) -> Any:
+    """A value as the trail keeps it; a related thing with its name as of now."""
+    if value is None:
+        return None
+    if declared.kind is Kind.RELATION:
+        assert declared.target is not None
+        return {"id": value, "name": _name_of(session, declared.target, value)}
+    return value if isinstance(value, (bool, int, float, str)) else plain_value(value)
+
+
+def _name_of(session: Session, table: str, record_id: int) -> str | None:
+    target = REGISTRY[table]
+    known = session.identity_map.get(session.identity_key(target, record_id))
+    if known is not None and target.title in known.__dict__:
+        return str(known.__dict__[target.title])
+    columns = target.__table__.c
+    query = select(columns[target.title]).where(columns["id"] == record_id)
+    return session.connection().scalar(query)
+
+
+def _hand_over(session: Session) -> None:
+    """Before the commit: flush the last changes and give all of them to the audit."""
+    if session.in_nested_transaction():
+        return
+    session.flush()
+    changes: dict[tuple[int, str], Change] = session.info.pop("changes", {})
+    for change in changes.values():
+        with audit.context(session, change.context):
+            audit.record(session, _event(change))
+
+
+def _event(change: Change) -> audit.Event:
+    record = change.record
+    return audit.Event(
+        action=change.action,
+        table_name=record.__tablename__,
+        record_id=record.id,
+        unit_id=getattr(record, "unit_id", None),
+        clause=change.clause,
+        reason=change.reason,
+        before=change.before or None,
+        after=change.after or None,
+    )
+
+
+def _context(session: Session, action: str) -> audit.AuditContext:
+    """Who makes the change, as known when it is made: by the commit they may have left."""
+    context: audit.AuditContext | None = session.info.get(audit.CONTEXT)
+    if context is None:
+        raise NoActor(f"{action!r} cannot be audited: the session does not know who acts")
+    return context
+
+
+def _forget(session: Session, _previous: Any) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop("changes", None)

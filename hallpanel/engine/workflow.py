@@ -1,0 +1,507 @@
+"""States and transitions: who may do what to a record, when, and what follows.
+
+One function, `perform`, carries out a transition; the row button, the bulk action, the record's
+page, the command line and the sweep all come here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm.exc import StaleDataError
+
+from hallpanel.engine import approval, deadline, outbox, recipients, scope, trail, workdays
+from hallpanel.engine.entity import Kind, Regulated, covers
+from hallpanel.engine.errors import NotAllowed, Refusal, Stale
+from hallpanel.engine.recipients import OWNER, TURN, Recipient
+from hallpanel.engine.roles import ROLE_LABELS, Reach, Role
+from hallpanel.engine.scope import SYSTEM, Actor
+from hallpanel.engine.words import VERBS, Phrase, _l
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question that a transition puts to the person who makes it."""
+
+    name: str
+    label: Phrase
+    kind: Kind = Kind.LONG_TEXT
+    optional: bool = False
+    target: str | None = None
+    choices: type[StrEnum] | None = None
+    hint: Phrase | None = None
+
+
+REASON = (Ask("reason", _l("Reason")),)
+REMARK = (Ask("reason", _l("Remark"), optional=True),)
+
+
+@dataclass
+class Act:
+    """A transition being considered or made: on what, by whom, when, with which answers."""
+
+    session: Session
+    record: Any
+    transition: "Transition"
+    actor: Actor
+    at: datetime
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str | None:
+        """What the person gave as reason or remark."""
+        reason: str | None = self.answers.get("reason")
+        return reason or None
+
+
+Guard = Callable[[Act], "Phrase | Refusal | None"]
+
+
+class Effect:
+    """What follows from a transition, and the sentences that say so beforehand (X12)."""
+
+    def __init__(self, apply: Callable[[Act], None]) -> None:
+        self.apply = apply
+        self.foresee: Callable[[Act], Iterable[Phrase]] = lambda _act: ()
+
+    def foresees(self, foresee: Callable[[Act], Iterable[Phrase]]) -> "Effect":
+        """Decorate the function that says what will happen."""
+        self.foresee = foresee
+        return self
+
+
+effect = Effect
+
+
+class Who:
+    """Who may make a transition. `decides` bars everyone from their own record (X2)."""
+
+    decides: bool = True
+    automatic: bool = False
+    roles: frozenset[Role] = frozenset()
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Whether one of the actor's grants allows it on this record."""
+        return False
+
+    def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
+        """The records in a source state that wait for this actor."""
+        return false()
+
+
+class Holds(Who):
+    """Whoever holds one of the roles, as far as the role reaches."""
+
+    def __init__(self, *roles: Role, decides: bool = True) -> None:
+        self.roles = frozenset(roles)
+        self.decides = decides
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Own roles and borrowed ones alike."""
+        return any(
+            covers(type(record), record, person, role)
+            for person in actor.people
+            for role in self.roles
+        )
+
+
+class OwnerMay(Who):
+    """The member of staff whose record it is."""
+
+    decides = False
+    roles = frozenset({Role.STAFF})
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Nobody stands in for the owner."""
+        return actor.staff_id is not None and record.owner_id() == actor.staff_id
+
+    def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
+        """The actor's own records."""
+        if actor.staff_id is None:
+            return false()
+        column: ColumnElement[Any] = getattr(entity, f"{entity.owner}_id")
+        return column == actor.staff_id
+
+
+class PartyMay(Who):
+    """The person named in one relation of the record, such as the substitute."""
+
+    decides = False
+    roles = frozenset({Role.STAFF})
+
+    def __init__(self, relation: str) -> None:
+        self.relation = relation
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Only the person named."""
+        named = getattr(record, f"{self.relation}_id")
+        return named is not None and named == actor.staff_id
+
+    def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
+        """The records in which the actor is named."""
+        if actor.staff_id is None:
+            return false()
+        column: ColumnElement[Any] = getattr(entity, f"{self.relation}_id")
+        return column == actor.staff_id
+
+
+class ApproverMay(Who):
+    """Whoever holds the role whose turn it is (L5); a lead over the own unit only."""
+
+    roles = frozenset(approval.LADDER)
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """The turn's role, own or borrowed, over this record's unit."""
+        return record.turn is not None and any(
+            covers(type(record), record, person, record.turn) for person in actor.people
+        )
+
+    def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
+        """The records whose turn is one of the actor's roles, not the actor's own."""
+        turns = [
+            _turn_in_reach(entity, person, role)
+            for person in actor.people
+            for role in person.roles & self.roles
+        ]
+        mine = [getattr(entity, f"{entity.owner}_id") != p.staff_id for p in actor.people if p.staff_id]
+        return and_(or_(*turns), *mine) if turns else false()
+
+
+def _turn_in_reach(entity: type[Regulated], person: Actor, role: Role) -> ColumnElement[bool]:
+    is_turn: ColumnElement[bool] = entity.turn == role
+    match entity.access.read.get(role):
+        case Reach.HALL:
+            return is_turn
+        case Reach.UNIT:
+            return and_(is_turn, entity.unit_id.in_(person.units(role) or {person.unit_id}))
+    return false()
+
+
+class Either(Who):
+    """Any of several; barred from the own record only where each of them is."""
+
+    def __init__(self, *who: Who) -> None:
+        self.who = who
+        self.roles = frozenset().union(*(one.roles for one in who))
+        self.decides = False
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Each asked as if alone, with its own bar."""
+        return any(
+            one.allows(actor, record) and not (one.decides and record.concerns(actor))
+            for one in self.who
+        )
+
+    def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
+        """What waits for any of them."""
+        return or_(*(one.awaits(entity, actor) for one in self.who))
+
+
+class SystemMay(Who):
+    """The sweep alone: nobody presses it."""
+
+    decides = False
+    automatic = True
+
+    def allows(self, actor: Actor, record: Regulated) -> bool:
+        """Only the system."""
+        return actor is SYSTEM
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One verb of the rule book: from which states to which, by whom, when, and what follows.
+
+    `when` are guards, each of which gives the reason against or None. `then` are effects; where
+    `target` is the last step of an approval, they follow the last step only. `awaited` puts the
+    record on the home page of whoever may make it. `tells` are told besides the owner and the next.
+    """
+
+    verb: str
+    source: tuple[StrEnum, ...]
+    target: StrEnum
+    by: Who
+    clause: str
+    label: Phrase
+    when: tuple[Guard, ...]
+    then: tuple[Effect, ...]
+    asks: tuple[Ask, ...]
+    tells: tuple[Recipient, ...]
+    step: bool
+    bulk: bool
+    awaited: bool | Callable[[type[Regulated]], ColumnElement[bool]]
+    danger: bool
+
+    def __init__(
+        self,
+        verb: str,
+        source: StrEnum | tuple[StrEnum, ...],
+        target: StrEnum,
+        *,
+        by: Who,
+        clause: str,
+        label: Phrase | None = None,
+        when: Guard | tuple[Guard, ...] = (),
+        then: Effect | tuple[Effect, ...] = (),
+        asks: tuple[Ask, ...] = (),
+        tells: tuple[Recipient, ...] = (),
+        step: bool = False,
+        bulk: bool = False,
+        awaited: bool | Callable[[type[Regulated]], ColumnElement[bool]] = False,
+        danger: bool = False,
+    ) -> None:
+        settings = {
+            "verb": verb,
+            "source": source if isinstance(source, tuple) else (source,),
+            "target": target,
+            "by": by,
+            "clause": clause,
+            "label": label or VERBS.get(verb, Phrase("")),
+            "when": when if isinstance(when, tuple) else (when,),
+            "then": then if isinstance(then, tuple) else (then,),
+            "asks": asks,
+            "tells": tells,
+            "step": step,
+            "bulk": bulk,
+            "awaited": awaited,
+            "danger": danger,
+        }
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
+
+
+class Workflow:
+    """The table of transitions of one entity."""
+
+    def __init__(self, initial: StrEnum, *transitions: Transition) -> None:
+        self.initial = initial
+        self.transitions = transitions
+        self.by_verb = {transition.verb: transition for transition in transitions}
+
+    def find(self, verb: str) -> Transition | None:
+        """The transition of a verb, if the entity has it."""
+        return self.by_verb.get(verb)
+
+    def leaving(self, state: StrEnum) -> list[Transition]:
+        """The transitions out of a state, in the order of the declaration."""
+        return [t for t in self.transitions if state in t.source]
+
+    def final(self, state: StrEnum) -> bool:
+        """Whether nothing leads out of a state."""
+        return not self.leaving(state)
+
+
+def offered(record: Regulated, actor: Actor) -> list[Transition]:
+    """The transitions that an actor may try on a record now; guards are asked later."""
+    if record.workflow is None:
+        return []
+    return [t for t in record.workflow.leaving(record.state) if not barred(record, t, actor)]
+
+
+def barred(record: Regulated, transition: Transition, actor: Actor) -> Phrase | None:
+    """Why an actor may not make a transition on a record, whatever its state."""
+    if actor is SYSTEM:
+        return None
+    if transition.by.decides and record.concerns(actor):
+        return _l("nobody decides on their own record")
+    if not transition.by.allows(actor, record):
+        return _l("it is not your turn or not within your office")
+    return None
+
+
+def look(act: Act, version: int | None = None) -> Refusal | None:
+    """Why an act cannot be made now, or None; changes nothing."""
+    transition, record = act.transition, act.record
+    against = barred(record, transition, act.actor)
+    if against:
+        return NotAllowed(against, transition.clause)
+    if record.state not in transition.source:
+        return _already(act)
+    if version is not None and version != record.version:
+        return _newer(act)
+    with scope.acting(act.session, SYSTEM):
+        for guard in transition.when:
+            against_it = guard(act)
+            if against_it is not None:
+                return _as_refusal(against_it, transition.clause)
+    return None
+
+
+def foresee(act: Act) -> Iterator[Phrase]:
+    """Say what will happen when the act is made (X12): effects, deadlines, who is told."""
+    transition, record = act.transition, act.record
+    with scope.acting(act.session, SYSTEM):
+        if transition.step:
+            yield from approval.foresee(act.session, record)
+        if _is_last_step(act):
+            for effect_ in transition.then:
+                yield from effect_.foresee(act)
+        yield from deadline_phrases(act)
+        told = [p for r in _recipients(act) for p in r.named(act.session, record)]
+        for person in dict.fromkeys(told):
+            yield _l("%(person)s is told", person=person)
+
+
+def deadline_phrases(act: Act) -> Iterator[Phrase]:
+    """Say which limits a transition starts and stops."""
+    for rule in act.record.deadlines:
+        if act.transition.verb in rule.stops:
+            yield _l("The limit “%(limit)s” stops", limit=rule.label)
+        if act.transition.verb in rule.starts and not _is_last_step(act):
+            yield _l("The limit “%(limit)s” starts", limit=rule.label)
+
+
+def perform(
+    session: Session,
+    record: Any,
+    verb: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    answers: dict[str, Any] | None = None,
+    version: int | None = None,
+) -> Act:
+    """Make a transition, in the caller's transaction; the door commits.
+
+    Raises:
+        Refusal: a rule is against it, or someone was faster. The caller rolls back.
+    """
+    transition = record.workflow.find(verb) if record.workflow else None
+    if transition is None:
+        raise NotAllowed(_l("there is no such transition here"))
+    act = Act(session, record, transition, actor, at, answers or {})
+    with scope.acting(session, SYSTEM):
+        _lock_unit(session, record)
+    refusal = look(act, version)
+    if refusal is not None:
+        raise refusal
+    with scope.acting(session, SYSTEM), trail.doing(session, record, transition, act.reason):
+        _change_state(act)
+    return act
+
+
+def _change_state(act: Act) -> None:
+    session, record, transition = act.session, act.record, act.transition
+    last = approval.advance(act) if transition.step else True
+    record.state = transition.target if last else record.state
+    # Also where the state stays: of two decisions on one step only one finds the version it read.
+    flag_modified(record, "state")
+    try:
+        session.flush()
+    except StaleDataError:
+        session.rollback()
+        raise _already(act) from None
+    if last:
+        for effect_ in transition.then:
+            effect_.apply(act)
+    _move_deadlines(act)
+    _tell(act)
+    session.flush()
+
+
+def _is_last_step(act: Act) -> bool:
+    return not act.transition.step or approval.remaining(act.session, act.record) <= 1
+
+
+def _move_deadlines(act: Act) -> None:
+    record, verb = act.record, act.transition.verb
+    if not record.deadlines:
+        return
+    calendar = workdays.hall_calendar(act.session)
+    for rule in record.deadlines:
+        if verb in rule.stops:
+            deadline.stop(act.session, rule, record.__tablename__, record.id, at=act.at)
+        if verb in rule.starts and _can_still_stop(record, rule):
+            deadline.start(
+                act.session,
+                rule,
+                record.__tablename__,
+                record.id,
+                unit_id=getattr(record, "unit_id", None),
+                at=act.at,
+                calendar=calendar,
+                holder_role=getattr(record, "turn", None),
+            )
+
+
+def _can_still_stop(record: Regulated, rule: Any) -> bool:
+    assert record.workflow is not None
+    return any(t.verb in rule.stops for t in record.workflow.leaving(record.state))
+
+
+def _recipients(act: Act) -> list[Recipient]:
+    standard: list[Recipient] = [OWNER] if act.record.owner else []
+    if act.record.approval:
+        standard.append(TURN)
+    return [*standard, *act.transition.tells]
+
+
+def _tell(act: Act) -> None:
+    record = act.record
+    accounts = {a for r in _recipients(act) for a in r.accounts(act.session, record, act.at)}
+    accounts.discard(act.actor.account_id or 0)
+    if not accounts:
+        return
+    phrase = (
+        _l("%(thing)s %(name)s: %(verb)s, by %(who)s. %(reason)s")
+        if act.reason
+        else _l("%(thing)s %(name)s: %(verb)s, by %(who)s.")
+    )
+    phrase.params = {
+        "thing": record.label,
+        "name": record.display(),
+        "verb": act.transition.label,
+        "who": _l("the panel") if act.actor is SYSTEM else act.actor.name,
+        **({"reason": act.reason} if act.reason else {}),
+    }
+    outbox.tell(act.session, sorted(accounts), phrase, at=act.at, record=record)
+
+
+def _lock_unit(session: Session, record: Regulated) -> None:
+    """Let the decisions of one unit come one after the other, so that guards see the last word.
+
+    SQLite does so by itself; PostgreSQL locks the unit's row until the transaction ends.
+    """
+    unit_id = getattr(record, "unit_id", None)
+    if unit_id is None or session.get_bind().dialect.name == "sqlite":
+        return
+    session.execute(select(recipients.UNIT.c.id).where(recipients.UNIT.c.id == unit_id).with_for_update())
+
+
+def _as_refusal(against: Phrase | Refusal, clause: str) -> Refusal:
+    if isinstance(against, Refusal):
+        against.clause = against.clause or clause
+        return against
+    return Refusal(against, clause)
+
+
+def _already(act: Act) -> Refusal:
+    """Someone was faster: say who, and what they did."""
+    with scope.acting(act.session, SYSTEM):
+        last = trail.last_decision(act.session, act.record)
+        state = trail.present_state(act.session, act.record)
+    label = act.record.state_labels().get(state or "", Phrase(state or ""))
+    if last is None:
+        return Stale(_l("its state is now “%(state)s”", state=label), act.transition.clause)
+    return Stale(
+        _l("%(who)s was faster; its state is now “%(state)s”", who=last, state=label),
+        act.transition.clause,
+    )
+
+
+def _newer(act: Act) -> Refusal:
+    return Stale(
+        _l("it was changed after you opened it"),
+        act.transition.clause,
+        then=_l("Look at it again and decide once more."),
+    )
+
+
+def role_phrase(role: Role) -> Phrase:
+    """The word for a role."""
+    return ROLE_LABELS[role]

@@ -1,0 +1,346 @@
+"""Forms made from declarations: each kind of fact has one field, and nothing else can be set."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, cast
+from uuid import UUID
+
+from flask import url_for
+from flask_wtf import FlaskForm
+from sqlalchemy import or_, select
+from wtforms import fields, validators
+from wtforms.widgets import HiddenInput
+
+from hallpanel.engine import records
+from hallpanel.engine.clock import HALL_ZONE, hall_day
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated, Secrecy
+from hallpanel.engine.roles import Reach
+from hallpanel.engine.scope import Actor
+from hallpanel.engine.workflow import Ask
+from hallpanel.panel.extensions import db
+from hallpanel.panel.language import TranslatedForm, _, translate
+from hallpanel.panel.person import request_instant
+from hallpanel.panel.showing import choice_word
+
+MOST_OPTIONS = 50
+LARGEST_INTEGER = 2**31 - 1
+LARGEST_DECIMAL = Decimal("99999999.99")
+LONGEST_TEXT = 20_000
+
+
+class ChoiceField(fields.SelectField):
+    """A choice: holds the member, sends its value, shows its word (pitfall 4)."""
+
+    def __init__(self, label: Any = None, checks: Any = None, *, declared: Field, **kw: Any) -> None:
+        super().__init__(label, checks, coerce=self._member, choices=[], **kw)
+        self.declared = declared
+        self.choices = [(m.value, choice_word(declared, m)) for m in self._members()]
+        if declared.optional:
+            self.choices.insert(0, ("", _("None")))
+
+    def _members(self) -> Iterable[Any]:
+        labels = self.declared.choice_labels
+        assert self.declared.choices is not None
+        return [m for m in self.declared.choices if not labels or m.value in labels]
+
+    def _member(self, value: Any) -> Any:
+        if value is None or value == "":
+            return None
+        assert self.declared.choices is not None
+        return value if isinstance(value, self.declared.choices) else self.declared.choices(value)
+
+    def iter_choices(self) -> Any:
+        """Mark the chosen member by its value."""
+        chosen = "" if self.data is None else getattr(self.data, "value", self.data)
+        for value, label in self.choices:
+            yield (value, label, value == chosen, {})
+
+    def pre_validate(self, form: Any) -> None:
+        """Accept members that are offered, and nothing where that is allowed."""
+        if self.data is None and not self.declared.optional:
+            raise validators.ValidationError(_("Choose one."))
+        if self.data is not None and self.data not in self._members():
+            raise validators.ValidationError(_("Choose one."))
+
+
+class RelationField(fields.SelectFieldBase):
+    """Another record: holds it, sends its id, and knows no id out of the reader's reach (AZ-8)."""
+
+    widget = fields.SelectField.widget
+
+    def __init__(self, label: Any = None, checks: Any = None, *, target: str, **kw: Any) -> None:
+        super().__init__(label, checks, **kw)
+        self.target = REGISTRY[target]
+        self.data: Any = None
+        self._wrong = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether nothing may be chosen."""
+        return not self.flags.required
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Load the chosen record through the scope."""
+        chosen = valuelist[0] if valuelist else ""
+        self.data = None
+        if chosen:
+            self.data = records.find(db.session(), self.target, chosen)
+            self._wrong = self.data is None
+
+    def pre_validate(self, form: Any) -> None:
+        """A record out of reach is an error beside the field, never an empty relation."""
+        if self._wrong:
+            raise validators.ValidationError(_("There is no such record within your reach."))
+
+    def has_groups(self) -> bool:
+        """Options come in one list."""
+        return False
+
+    def iter_choices(self) -> Any:
+        """The first options of the target, and the chosen one."""
+        chosen = self.data.id if self.data is not None else None
+        yield ("", "" if self.flags.required else _("None"), chosen is None, {})
+        options = dict(options_of(self.target))
+        if self.data is not None:
+            options.setdefault(self.data.id, self.data.display())
+        for key, text in options.items():
+            yield (str(key), text, key == chosen, {})
+
+    def choices_and_groups(self) -> Any:
+        """WTForms' name for the same."""
+        return self.iter_choices()
+
+
+class IntervalField(fields.DecimalField):
+    """A length of time, typed in hours."""
+
+    def process_data(self, value: Any) -> None:
+        """Show hours."""
+        hours = None if value is None else Decimal(value.total_seconds()) / 3600
+        super().process_data(hours)
+
+    def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: FBT001
+        """Keep a timedelta."""
+        if not validation_stopped and isinstance(self.data, Decimal):
+            self.data = timedelta(hours=float(self.data))
+
+
+class UuidField(fields.StringField):
+    """A UUID."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read it, or say that it is none."""
+        text = valuelist[0].strip() if valuelist else ""
+        try:
+            self.data = UUID(text) if text else None
+        except ValueError:
+            self.data = None
+            raise ValueError(_("This is no UUID.")) from None
+
+
+class InstantField(fields.DateTimeLocalField):
+    """An instant, shown and typed by the clock on the hall's wall."""
+
+    def process_data(self, value: Any) -> None:
+        """Show hall time."""
+        super().process_data(None if value is None else value.astimezone(HALL_ZONE).replace(tzinfo=None))
+
+    def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: FBT001
+        """Keep UTC."""
+        if isinstance(self.data, datetime) and self.data.tzinfo is None:
+            self.data = self.data.replace(tzinfo=HALL_ZONE).astimezone(UTC)
+
+
+class Finite:
+    """A figure that the column can hold: no infinity, not too large."""
+
+    def __init__(self, largest: Decimal | int) -> None:
+        self.largest = largest
+
+    def __call__(self, form: Any, field: Any) -> None:
+        """Compare, if there is a figure at all."""
+        if field.data is None:
+            return
+        number = Decimal(str(field.data))
+        if not number.is_finite() or abs(number) > self.largest:
+            raise validators.ValidationError(_("This figure is too large."))
+
+
+class Stripped:
+    """Text without the blanks around it; an optional text of blanks alone is none."""
+
+    def __call__(self, text: str | None) -> str | None:
+        """Strip."""
+        stripped = text.strip() if isinstance(text, str) else text
+        return stripped or None
+
+
+def make_field(declared: Field, **extra: Any) -> Any:
+    """The form field of a declared fact."""
+    required = not declared.optional and declared.kind is not Kind.BOOLEAN
+    checks: list[Any] = [validators.InputRequired() if required else validators.Optional()]
+    kw: dict[str, Any] = {
+        "label": translate(declared.label),
+        "description": translate(declared.hint) if declared.hint else "",
+        **extra,
+    }
+    match declared.kind:
+        case Kind.TEXT:
+            checks.append(validators.Length(max=declared.length or 200))
+            return fields.StringField(validators=checks, filters=[Stripped()], **kw)
+        case Kind.LONG_TEXT:
+            checks.append(validators.Length(max=LONGEST_TEXT))
+            kw.setdefault("render_kw", {"rows": 4})
+            return fields.TextAreaField(validators=checks, filters=[Stripped()], **kw)
+        case Kind.CHOICE:
+            return ChoiceField(declared=declared, checks=[], **kw)
+        case Kind.RELATION:
+            return RelationField(target=str(declared.target), checks=checks, **kw)
+    maker, more = FIELD_OF[declared.kind]
+    return maker(validators=[*checks, *more], **kw)
+
+
+FIELD_OF: dict[Kind, tuple[Any, tuple[Any, ...]]] = {
+    Kind.INTEGER: (fields.IntegerField, (Finite(LARGEST_INTEGER),)),
+    Kind.DECIMAL: (fields.DecimalField, (Finite(LARGEST_DECIMAL),)),
+    Kind.FLOAT: (fields.FloatField, (Finite(Decimal(10) ** 300),)),
+    Kind.BOOLEAN: (fields.BooleanField, ()),
+    Kind.DAY: (fields.DateField, ()),
+    Kind.TIME: (fields.TimeField, ()),
+    Kind.INSTANT: (InstantField, ()),
+    Kind.INTERVAL: (IntervalField, (Finite(10**6),)),
+    Kind.UUID: (UuidField, ()),
+}
+
+
+class DeclaredForm(TranslatedForm, FlaskForm):
+    """A form whose fields come from declarations, in their groups."""
+
+    groups: list[tuple[str | None, list[str]]] = []
+
+    def sections(self) -> list[tuple[str | None, list[Any]]]:
+        """The visible fields by group, in the order of the declaration."""
+        found = [(head, [self[name] for name in names if name in self]) for head, names in self.groups]
+        return [(head, members) for head, members in found if members]
+
+    def values(self) -> dict[str, Any]:
+        """What was typed, by the names of the declared facts."""
+        return {name: self[name].data for _head, names in self.groups for name in names}
+
+
+def editable_fields(entity: type[Regulated], actor: Actor, *, new: bool) -> list[Field]:
+    """The facts a person may set: those of the form, and for whom, where they may file for others."""
+    found = entity.fields()
+    wider = any(
+        entity.access.read.get(role) is not Reach.OWN
+        for role in actor.roles & set(entity.access.create)
+    )
+    chosen = [f for f in found.values() if f.form]
+    owner = found.get(entity.owner or "")
+    if new and owner is not None and not owner.form and wider:
+        chosen.insert(0, owner)
+    return chosen
+
+
+def entity_form(
+    entity: type[Regulated], declared: list[Field], record: Regulated | None, defaults: Any = None
+) -> DeclaredForm:
+    """The new or edit form of an entity for this request."""
+    made = {f.name: _field_for(entity, f) for f in declared}
+    made["form_token"] = fields.StringField(widget=HiddenInput(), default=new_token)
+    made["row_version"] = fields.StringField(widget=HiddenInput())
+    made["groups"] = _grouped(declared)
+    form_class = type(f"{entity.__name__}Form", (DeclaredForm,), made)
+    return cast(DeclaredForm, form_class(obj=record, data=defaults))
+
+
+def _field_for(entity: type[Regulated], declared: Field) -> Any:
+    render_kw: dict[str, Any] = {}
+    if declared.kind is Kind.RELATION:
+        render_kw["data-lookup"] = lookup_url(entity.__tablename__, declared.name)
+    if declared.kind is Kind.LONG_TEXT:
+        render_kw |= {"rows": 4, "data-wide": True}
+    extra = {"render_kw": render_kw} if render_kw else {}
+    default = _default(entity, declared)
+    return make_field(declared, **extra, **({} if default is None else {"default": default}))
+
+
+def _default(entity: type[Regulated], declared: Field) -> Any:
+    if declared.kind is Kind.RELATION:
+        return None
+    default = entity.__table__.c[declared.column].default
+    return default.arg if default is not None and default.is_scalar else None
+
+
+def _grouped(declared: list[Field]) -> list[tuple[str | None, list[str]]]:
+    groups: dict[str | None, list[str]] = {}
+    for one in declared:
+        groups.setdefault(translate(one.group) if one.group else None, []).append(one.name)
+    return list(groups.items())
+
+
+def ask_form(asks: tuple[Ask, ...], table: str, verb: str) -> DeclaredForm:
+    """The questions of a transition."""
+    declared = [
+        Field(
+            ask.name,
+            ask.label,
+            ask.kind,
+            ask.optional,
+            ask.name,
+            hint=ask.hint,
+            target=ask.target,
+            choices=ask.choices,
+            secrecy=Secrecy.INTERNAL,
+        )
+        for ask in asks
+    ]
+    made: dict[str, Any] = {}
+    for one in declared:
+        lookup = lookup_url(table, one.name, verb) if one.kind is Kind.RELATION else None
+        render_kw: dict[str, Any] = {"data-lookup": lookup} if lookup else {}
+        if one.kind is Kind.LONG_TEXT:
+            render_kw |= {"rows": 3, "data-wide": True}
+        made[one.name] = make_field(one, **({"render_kw": render_kw} if render_kw else {}))
+    made["groups"] = _grouped(declared)
+    return cast(DeclaredForm, type("AskForm", (DeclaredForm,), made)())
+
+
+def lookup_url(table: str, name: str, verb: str | None = None) -> str:
+    """Where a relation field asks for options."""
+    return url_for(f"{table}.ajax_lookup", name=name, **({"verb": verb} if verb else {}))
+
+
+def options_of(
+    target: type[Regulated], query: str = "", most: int = MOST_OPTIONS
+) -> list[tuple[int, str]]:
+    """The first records of a target within reach whose name contains a text, retired ones left out."""
+    title = getattr(target, target.title)
+    statement = select(target.id, title).order_by(title, target.id).limit(most)
+    if target.retires:
+        today = hall_day(request_instant())
+        statement = statement.where(or_(target.retired_on.is_(None), target.retired_on > today))
+    searched = [getattr(target, name) for name in target.list_view.search if "." not in name]
+    if query and searched:
+        statement = statement.where(
+            or_(*(column.ilike(f"%{_escaped(query)}%", escape="\\") for column in searched))
+        )
+    return [(key, str(text)) for key, text in db.session.execute(statement)]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")[:100]
+
+
+def new_token() -> str:
+    """A token that lets one form make one record however often it is sent."""
+    return secrets.token_urlsafe(16)
+
+
+@cache
+def field_kinds() -> frozenset[Kind]:
+    """The kinds that have a form field; a test holds them against all kinds there are."""
+    return frozenset({*FIELD_OF, Kind.TEXT, Kind.LONG_TEXT, Kind.CHOICE, Kind.RELATION})

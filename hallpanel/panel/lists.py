@@ -1,0 +1,436 @@
+"""The list page: reads what an address asks for, and lays out what the engine's listing found."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flask import flash, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from hallpanel.engine import records
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.listing import (
+    COUNT_CAP,
+    LARGEST_PAGE,
+    OPERATORS,
+    PAGE_SIZE,
+    Asked,
+    Condition,
+    Listing,
+    Row,
+    operators_of,
+)
+from hallpanel.engine.scope import Actor
+from hallpanel.engine.workflow import Transition
+from hallpanel.panel.extensions import db
+from hallpanel.panel.forms import lookup_url
+from hallpanel.panel.language import _, format_number, translate
+from hallpanel.panel.showing import (
+    NUMERIC,
+    Button,
+    Cell,
+    cell,
+    choice_word,
+    plain,
+    record_url,
+    shown,
+)
+
+MANY_CHOICES = 50
+LONGEST_SEARCH = 200
+KIND_OF: dict[Kind, str] = {
+    Kind.CHOICE: "choice",
+    Kind.BOOLEAN: "bool",
+    Kind.DAY: "date",
+    Kind.INSTANT: "date",
+    Kind.RELATION: "relation",
+    Kind.INTEGER: "number",
+    Kind.DECIMAL: "number",
+    Kind.FLOAT: "number",
+    Kind.INTERVAL: "number",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter of the list, with what is chosen in it now."""
+
+    name: str
+    label: str
+    kind: str
+    choices: list[tuple[str, str]]
+    operators: list[tuple[str, str]]
+    values: dict[str, list[str]]
+    lookup_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Pill:
+    """An active filter with the address that drops it."""
+
+    label: str
+    remove_url: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's head."""
+
+    name: str
+    label: str
+    numeric: bool
+    sort_url: str | None
+    sort: str | None
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """A record in the list with what may be done to it."""
+
+    id: int
+    version: int
+    url: str
+    selectable: bool
+    cells: list[Cell]
+    actions: list[Button]
+    more: list[Button]
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """An action on all ticked records."""
+
+    verb: str
+    label: str
+    url: str
+    tone: str = "secondary"
+    icon: str | None = None
+
+
+@dataclass
+class ListPage:
+    """All that the list template shows."""
+
+    title: str
+    table: str
+    url: str
+    count_text: str
+    exact_count_url: str | None
+    search: str
+    search_hint: str
+    empty: str
+    columns: list[Column]
+    rows: list[ListRow]
+    filters: list[Filter]
+    pills: list[Pill]
+    hidden: list[tuple[str, str]]
+    column_choices: list[tuple[str, str, bool]]
+    bulk: list[Bulk] = field(default_factory=list)
+    clear_url: str | None = None
+    first_url: str | None = None
+    previous_url: str | None = None
+    next_url: str | None = None
+    new_url: str | None = None
+    new_label: str = ""
+    export_urls: list[tuple[str, str]] = field(default_factory=list)
+    import_url: str | None = None
+    saved_views: list[tuple[str, str]] = field(default_factory=list)
+    extra: list[Button] = field(default_factory=list)
+
+
+def read_asked(args: MultiDict[str, str]) -> Asked:
+    """What an address asks of a list; what makes no sense is as if it were not there."""
+    conditions = []
+    for name, values in args.lists():
+        parts = name.split(".")
+        if len(parts) == 3 and parts[0] == "f":
+            conditions += [Condition(parts[1], parts[2], v[:LONGEST_SEARCH]) for v in values if v]
+    size = args.get("size", "")
+    return Asked(
+        search=args.get("search", "")[:LONGEST_SEARCH].strip(),
+        conditions=tuple(conditions[:MANY_CHOICES]),
+        sort=args.get("sort") or None,
+        after=args.get("after") or None,
+        before=args.get("before") or None,
+        size=min(int(size), LARGEST_PAGE) if size.isascii() and size.isdigit() and int(size[:6]) else PAGE_SIZE,
+    )
+
+
+def chosen_columns(entity: type[Regulated], args: MultiDict[str, str]) -> tuple[str, ...]:
+    """The columns to show: those chosen in the address, else those declared."""
+    wanted = set(args.getlist("columns"))
+    shown_ = tuple(name for name in listable(entity) if name in wanted)
+    return shown_ or entity.list_view.columns
+
+
+def listable(entity: type[Regulated]) -> list[str]:
+    """Every column that a list may show: the declared ones first, then the other short facts."""
+    declared = list(entity.list_view.columns)
+    others = [
+        name
+        for name, one in entity.fields().items()
+        if name not in declared and one.kind is not Kind.LONG_TEXT
+    ]
+    return [*declared, *others]
+
+
+class ListPageMaker:
+    """Makes the list page of an entity for one actor and one address."""
+
+    def __init__(self, entity: type[Regulated], actor: Actor) -> None:
+        self.entity, self.actor = entity, actor
+        self.table = entity.__tablename__
+        self.asked = read_asked(request.args)
+        self.columns = chosen_columns(entity, request.args)
+        needed = dict.fromkeys((*self.columns, *self._decisive()))
+        self.listing = Listing(entity, self.asked, tuple(needed))
+
+    def _decisive(self) -> list[str]:
+        """Facts that say which actions a row offers, listed or not."""
+        facts = self.entity.fields()
+        wanted = ["state", "turn", "unit"] if self.entity.workflow is not None else []
+        people = [*self.entity.parties, *([self.entity.owner] if self.entity.owner else [])]
+        return [name for name in (*wanted, *people) if name in facts]
+
+    def page(self, count: int) -> ListPage:
+        """Lay the page out; `count` is the capped count, asked for with other figures."""
+        found = self.listing.page(db.session())
+        for note in self.listing.notes:
+            flash(translate(note), "warning")
+        rows = [self._row(row) for row in found.rows]
+        bulk = self._bulk()
+        return ListPage(
+            title=translate(getattr(self.entity, "plural", self.entity.label)),
+            table=self.table,
+            url=url_for(f"{self.table}.index_view"),
+            count_text=self._count_text(count),
+            exact_count_url=self._exact_url(count),
+            search=self.asked.search,
+            search_hint=self._search_hint(),
+            empty=_("Nothing here yet. %(thing)s appear here as soon as there are any.",
+                    thing=translate(getattr(self.entity, "plural", self.entity.label))),
+            columns=[self._head(name) for name in self.columns],
+            rows=rows if bulk else [replace(row, selectable=False) for row in rows],
+            filters=self._filters(),
+            pills=self._pills(),
+            clear_url=self._here(drop=("search", "f.")) if self._narrowed() else None,
+            hidden=self._hidden(),
+            column_choices=[
+                (name, self._label(name), name in self.columns) for name in listable(self.entity)
+            ],
+            bulk=bulk,
+            first_url=self._here() if self.asked.after or self.asked.before else None,
+            previous_url=self._here(before=found.previous) if found.previous else None,
+            next_url=self._here(after=found.next) if found.next else None,
+        )
+
+    # the address
+
+    def _here(self, *, drop: tuple[str, ...] = (), **changes: str | None) -> str:
+        """This list's address without the page, with some parameters dropped or changed."""
+        kept = [
+            (name, value)
+            for name, value in request.args.items(multi=True)
+            if name not in ("after", "before", "exact", *changes)
+            and not any(name == d or (d.endswith(".") and name.startswith(d)) for d in drop)
+            and value
+        ]
+        kept += [(name, value) for name, value in changes.items() if value]
+        args: MultiDict[str, str] = MultiDict(kept)
+        return url_for(f"{self.table}.index_view", **args.to_dict(flat=False))  # type: ignore[arg-type]
+
+    def _hidden(self) -> list[tuple[str, str]]:
+        keep = ("sort", "columns", "size")
+        return [(n, v) for n, v in request.args.items(multi=True) if n in keep and v]
+
+    def _narrowed(self) -> bool:
+        return bool(self.asked.search or self.asked.conditions)
+
+    # the head
+
+    def _label(self, name: str) -> str:
+        relation, _dot, inner = name.partition(".")
+        declared = self.entity.fields()[relation]
+        if inner:
+            target = REGISTRY[str(declared.target)].fields()[inner]
+            return f"{translate(declared.label)} · {translate(target.label)}"
+        return translate(declared.label)
+
+    def _head(self, name: str) -> Column:
+        declared = self.entity.fields()[name.partition(".")[0]]
+        sorted_ = self.listing.sort == name
+        direction = ("descending" if self.listing.descending else "ascending") if sorted_ else None
+        other = f"-{name}" if sorted_ and not self.listing.descending else name
+        return Column(
+            name,
+            self._label(name),
+            declared.kind in NUMERIC,
+            self._here(sort=other),
+            direction,
+        )
+
+    def _count_text(self, count: int) -> str:
+        if request.args.get("exact"):
+            return format_number(self.listing.count(db.session(), cap=None))
+        if count > COUNT_CAP:
+            return _("%(count)s+", count=format_number(COUNT_CAP).replace(",", " "))
+        return format_number(count)
+
+    def _exact_url(self, count: int) -> str | None:
+        if count <= COUNT_CAP or request.args.get("exact"):
+            return None
+        return self._here(exact="1")
+
+    def _search_hint(self) -> str:
+        labels = [self._label(name) for name in self.entity.list_view.search]
+        return _("Search %(fields)s", fields="、".join(dict.fromkeys(labels))) if labels else ""
+
+    # filters
+
+    def _filters(self) -> list[Filter]:
+        return [
+            self._filter(one) for one in self.entity.fields().values() if one.filter
+        ]
+
+    def _filter(self, declared: Field) -> Filter:
+        now: dict[str, list[str]] = {}
+        for condition in self.asked.conditions:
+            if condition.field == declared.name:
+                now.setdefault(condition.operator, []).append(condition.value)
+        lookup = None
+        if declared.kind is Kind.RELATION:
+            lookup = lookup_url(self.table, declared.name)
+        return Filter(
+            declared.name,
+            translate(declared.label),
+            KIND_OF.get(declared.kind, "text"),
+            self._choices(declared, now),
+            [(name, translate(OPERATORS[name])) for name in operators_of(declared)],
+            now,
+            lookup,
+        )
+
+    def _choices(self, declared: Field, now: dict[str, list[str]]) -> list[tuple[str, str]]:
+        if declared.kind is Kind.CHOICE:
+            return _members(self.entity, declared)
+        if declared.kind is Kind.BOOLEAN:
+            return [("1", _("Yes")), ("0", _("No"))]
+        if declared.kind is Kind.RELATION:
+            return [(value, self._related_name(declared, value)) for value in now.get("is", [])]
+        return []
+
+    def _related_name(self, declared: Field, value: str) -> str:
+        record = records.find(db.session(), REGISTRY[str(declared.target)], value)
+        return record.display() if record is not None else value[:20]
+
+    def _pills(self) -> list[Pill]:
+        pills = []
+        if self.asked.search:
+            label = _("Search: %(words)s", words=self.asked.search)
+            pills.append(Pill(label, self._here(drop=("search",))))
+        for condition in self.asked.conditions:
+            declared = self.entity.fields().get(condition.field)
+            if declared is not None and declared.filter:
+                pills.append(self._pill(declared, condition))
+        return pills
+
+    def _pill(self, declared: Field, condition: Condition) -> Pill:
+        label = translate(declared.label)
+        word = translate(OPERATORS.get(condition.operator, condition.operator))
+        value = self._value_word(declared, condition.value)
+        text = f"{label} {word}" if condition.operator == "empty" else f"{label} {word} {value}"
+        return Pill(text, self._here(drop=(condition.parameter,)))
+
+    def _value_word(self, declared: Field, value: str) -> str:
+        if declared.kind is Kind.RELATION:
+            return self._related_name(declared, value)
+        return dict(self._choices(declared, {})).get(value, value)
+
+    # rows
+
+    def _row(self, row: Row) -> ListRow:
+        buttons = [
+            self._button(transition, row)
+            for transition in self._offered(row)
+            if not transition.danger or transition.bulk
+        ]
+        return ListRow(
+            row.id,
+            row.version,
+            record_url(self.table, row.id),
+            selectable=any(t.bulk for t in self._offered(row)),
+            cells=[self._cell(name, row) for name in self.columns],
+            actions=buttons[:2],
+            more=buttons[2:],
+        )
+
+    def _cell(self, name: str, row: Row) -> Cell:
+        value = row.values[name]
+        if name == self.entity.title:
+            declared = self.entity.fields()[name]
+            return Cell("link", shown(declared, value), url=record_url(self.table, row.id))
+        return cell(self.entity, name, value, row.keys.get(name))
+
+    def _offered(self, row: Row) -> list[Transition]:
+        """What the actor may try on a row, judged by its listed facts; no query a row."""
+        if self.entity.workflow is None or row.values.get("state") is None:
+            return []
+        shadow = _Shadow(self.entity, row)
+        found = []
+        for transition in self.entity.workflow.leaving(row.values["state"]):
+            own = transition.by.decides and shadow.concerns(self.actor)
+            if not own and transition.by.allows(self.actor, shadow):  # type: ignore[arg-type]
+                found.append(transition)
+        return found
+
+    def _button(self, transition: Transition, row: Row) -> Button:
+        url = url_for(f"{self.table}.act_view", verb=transition.verb, id=row.id)
+        tone = "danger" if transition.danger else "primary" if transition.awaited else "secondary"
+        return Button(translate(transition.label), url, tone, sheet=True)
+
+    def _bulk(self) -> list[Bulk]:
+        if self.entity.workflow is None:
+            return []
+        return [
+            Bulk(
+                t.verb,
+                translate(t.label),
+                url_for(f"{self.table}.act_view", verb=t.verb),
+                "danger" if t.danger else "primary",
+            )
+            for t in self.entity.workflow.transitions
+            if t.bulk and self.actor.reachable_roles & t.by.roles
+        ]
+
+
+class _Shadow:
+    """A listed row as the rules of who may act look at a record."""
+
+    def __new__(cls, entity: type[Regulated], row: Row) -> Any:
+        """Make a detached record of the entity with the listed facts; it is in no session."""
+        facts = {"id": row.id, "version": row.version}
+        for name, value in row.values.items():
+            declared = entity.fields().get(name)
+            if declared is None or "." in name:
+                continue
+            facts[declared.column] = row.keys.get(name) if declared.kind is Kind.RELATION else value
+        return entity(**facts)
+
+
+def _members(entity: type[Regulated], declared: Field) -> list[tuple[str, str]]:
+    assert declared.choices is not None
+    if declared.name == "state":
+        return [(value, translate(word)) for value, word in entity.state_labels().items()]
+    labels = declared.choice_labels
+    members = [m for m in declared.choices if not labels or m.value in labels]
+    return [(member.value, choice_word(declared, member)) for member in members]
+
+
+def text_of(entity: type[Regulated], name: str, value: Any) -> str:
+    """A listed value as text, for exports."""
+    declared = entity.fields()[name.partition(".")[0]]
+    if "." in name:
+        return plain(value)
+    if name == "state":
+        return "" if value is None else dict(_members(entity, declared)).get(str(value), str(value))
+    return shown(declared, value)

@@ -1,0 +1,415 @@
+"""The page of one record: its facts, what is next, and all that happened to it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from flask import request, url_for
+from sqlalchemy import select
+
+from hallpanel.engine import approval, audit, comments, deadline, records, workflow
+from hallpanel.engine.approval import ApprovalStep, StepState
+from hallpanel.engine.clock import hall_day
+from hallpanel.engine.entity import Field, Kind, Regulated
+from hallpanel.engine.roles import ROLE_LABELS
+from hallpanel.engine.scope import SYSTEM, Actor, acting
+from hallpanel.engine.words import VERBS
+from hallpanel.engine.workdays import hall_calendar
+from hallpanel.panel.extensions import db
+from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
+from hallpanel.panel.person import request_instant
+from hallpanel.panel.showing import (
+    Button,
+    Chip,
+    ClauseLink,
+    choice_word,
+    plain,
+    record_url,
+    shown,
+    state_chip,
+    state_word,
+)
+from hallpanel.panel.transitions import clause_link
+
+KINDS = ("action", "edit", "comment", "attachment", "message")
+LONGEST_COMMENT = 4000
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A labelled fact; `long` texts get the whole width."""
+
+    label: str
+    value: str
+    url: str | None = None
+    long: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Facts under a heading."""
+
+    heading: str | None
+    facts: list[Fact]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an approval as the line of steps shows it."""
+
+    label: str
+    who: str
+    at: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened, on the timeline."""
+
+    kind: str
+    at: datetime
+    at_text: str
+    who: str
+    text: str
+    details: list[tuple[str, str, str]] = field(default_factory=list)
+    reason: str = ""
+    tone: str | None = None
+    url: str | None = None
+
+
+@dataclass
+class RecordPage:
+    """All that the record template shows."""
+
+    id: int
+    version: int
+    title: str
+    number: str
+    title_line: str
+    state: Chip | None
+    deadline: Chip | None
+    clause: ClauseLink
+    actions: list[Button]
+    more: list[Button]
+    groups: list[Group]
+    steps: list[Step]
+    timeline: list[Entry]
+    timeline_filters: list[tuple[str, str, bool]]
+    attachments: list[tuple[str, str, str, str, str]]
+    comment_url: str
+    attachment_url: str
+    edit_url: str | None
+    related: list[Any] = field(default_factory=list)
+    banner: tuple[str, str] | None = None
+
+
+def record_page(record: Regulated, actor: Actor) -> RecordPage:
+    """The page of a record for one reader."""
+    entity, table = type(record), record.__tablename__
+    buttons = _buttons(record, actor)
+    main = [b for b in buttons if b.tone != "danger"][:3]
+    editable = records.may_edit(record, actor)
+    line = " · ".join(plain(part) for part in record.title_line())
+    name = record.display()
+    return RecordPage(
+        id=record.id,
+        version=record.version,
+        title=f"{translate(entity.label)} {name}",
+        number=name if entity.title == "number" else "",
+        title_line="" if line == name else line,
+        state=state_chip(record),
+        deadline=deadline_chip(record),
+        clause=clause_link(entity.clause),
+        actions=main,
+        more=[b for b in buttons if b not in main] + _removal(record, actor),
+        groups=_groups(record),
+        steps=_steps(record),
+        timeline=_timeline(record, request.args.get("show")),
+        timeline_filters=_timeline_filters(record),
+        attachments=_attachments(record),
+        comment_url=url_for(f"{table}.comment_view", id=record.id),
+        attachment_url=url_for(f"{table}.attach_view", id=record.id),
+        edit_url=url_for(f"{table}.edit_view", id=record.id) if editable else None,
+    )
+
+
+def _buttons(record: Regulated, actor: Actor) -> list[Button]:
+    """The transitions the reader may try; the next step first and filled."""
+    table = record.__tablename__
+    found = sorted(
+        workflow.offered(record, actor), key=lambda t: (t.danger, not t.awaited)
+    )
+    buttons = [
+        Button(
+            translate(t.label),
+            url_for(f"{table}.act_view", verb=t.verb, id=record.id),
+            "danger" if t.danger else "secondary",
+            sheet=True,
+        )
+        for t in found
+    ]
+    if buttons and buttons[0].tone != "danger":
+        buttons[0] = replace(buttons[0], tone="primary")
+    return buttons
+
+
+def _removal(record: Regulated, actor: Actor) -> list[Button]:
+    if not record.access.may(actor, "delete"):
+        return []
+    url = url_for(f"{record.__tablename__}.delete_view", id=record.id)
+    return [Button(_("Delete"), url, "danger", "trash", sheet=True)]
+
+
+# facts
+
+
+def _groups(record: Regulated) -> list[Group]:
+    groups: dict[str | None, list[Fact]] = {}
+    for one in type(record).fields().values():
+        if one.name in ("state", "number"):
+            continue
+        value = getattr(record, one.name)
+        if value is None and (one.name == "turn" or not one.form):
+            continue
+        heading = translate(one.group) if one.group else None
+        groups.setdefault(heading, []).append(_fact(one, value))
+    return [Group(heading, facts) for heading, facts in groups.items()]
+
+
+def _fact(declared: Field, value: Any) -> Fact:
+    url = None
+    if declared.kind is Kind.RELATION and value is not None:
+        url = record_url(str(declared.target), value.id)
+    text = shown(declared, value)
+    return Fact(translate(declared.label), text, url, declared.kind is Kind.LONG_TEXT)
+
+
+def _steps(record: Regulated) -> list[Step]:
+    if not record.approval:
+        return []
+    found = approval.steps_of(db.session(), record)
+    latest = max((step.round for step in found), default=0)
+    return [_step(step) for step in found if step.round == latest]
+
+
+STEP_STATES = {
+    StepState.WAITING: "waiting",
+    StepState.NOW: "now",
+    StepState.APPROVED: "done",
+    StepState.REFUSED: "refused",
+    StepState.ESCALATED: "escalated",
+    StepState.VOID: "waiting",
+}
+
+
+def _step(step: ApprovalStep) -> Step:
+    who = step.decided_by or ""
+    if step.on_behalf_of:
+        who = _("%(who)s for %(whom)s", who=who, whom=step.on_behalf_of)
+    at = format_instant(step.decided_at) if step.decided_at else ""
+    return Step(
+        translate(ROLE_LABELS[step.role]), who, at, STEP_STATES[step.state], step.remark or ""
+    )
+
+
+# the clock
+
+
+def deadline_chip(record: Regulated) -> Chip | None:
+    """The running limit of a record: how long it still has, or how long it is overdue."""
+    running = deadline.running(db.session(), record.__tablename__, record.id)
+    return clock_chip(running) if running is not None else None
+
+
+def clock_chip(running: Any) -> Chip:
+    """A running limit as a chip: 还剩 2 个工作日, 今日到期, 超期 1 个工作日, with 暂定 where it is."""
+    today = hall_day(request_instant())
+    due = hall_day(running.promise_due_at)
+    left = hall_calendar(db.session()).until(today, due)
+    provisional = _(" (provisional)") if running.provisional else ""
+    title = _("Due %(day)s", day=format_day(due))
+    if running.promise_due_at < request_instant():
+        late = max(1, -left)
+        return Chip(_("overdue by %(days)s working days", days=late) + provisional, "danger",
+                    "exclamation-octagon-fill", title)
+    if due == today or left == 0:
+        return Chip(_("due today") + provisional, "warning", "clock-fill", title)
+    tone = "warning" if left <= 1 else "success"
+    return Chip(_("%(days)s working days left", days=left) + provisional, tone, "clock", title)
+
+
+# what happened
+
+
+def _timeline_filters(record: Regulated) -> list[tuple[str, str, bool]]:
+    now = request.args.get("show")
+    words = {
+        "action": _("Actions"),
+        "edit": _("Edits"),
+        "comment": _("Comments"),
+        "attachment": _("Attachments"),
+        "message": _("Messages"),
+    }
+    here = record_url(record.__tablename__, record.id)
+    found = [(_("All"), here, now not in KINDS)]
+    return found + [(words[kind], f"{here}&show={kind}", now == kind) for kind in KINDS]
+
+
+def _timeline(record: Regulated, only: str | None) -> list[Entry]:
+    entries = [
+        *_events(record),
+        *_comments(record),
+        *_messages(record),
+        *_marks(record),
+    ]
+    if only in KINDS:
+        entries = [entry for entry in entries if entry.kind == only]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _events(record: Regulated) -> Iterator[Entry]:
+    event = audit.AuditEvent
+    query = (
+        select(event)
+        .where(event.table_name == record.__tablename__, event.record_id == record.id)
+        .order_by(event.seq)
+    )
+    for one in db.session.scalars(query):
+        if one.action == "comment":
+            continue
+        yield Entry(
+            "attachment" if one.action == "attach" else _kind_of(record, one.action),
+            one.at,
+            format_instant(one.at),
+            _who(one),
+            _what(record, one.action, one.after),
+            _details(type(record), one.before or {}, one.after or {}),
+            one.reason or "",
+        )
+
+
+def _kind_of(record: Regulated, action: str) -> str:
+    return "edit" if action == "edit" else "action"
+
+
+def _who(event: Any) -> str:
+    name: str = _("The panel") if event.actor_name == SYSTEM.name else event.actor_name
+    if event.on_behalf_of:
+        return _("%(who)s for %(whom)s", who=name, whom=event.on_behalf_of)
+    return name
+
+
+def _what(record: Regulated, action: str, after: Any) -> str:
+    transition = record.workflow.find(action) if record.workflow else None
+    if transition is not None:
+        return translate(transition.label)
+    match action:
+        case "create":
+            return _("Created")
+        case "edit":
+            return _("Edited")
+        case "attach":
+            return _("Attached %(name)s", name=(after or {}).get("name", ""))
+    return translate(VERBS[action]) if action in VERBS else action
+
+
+def _details(
+    entity: type[Regulated], before: dict[str, Any], after: dict[str, Any]
+) -> list[tuple[str, str, str]]:
+    """What changed, by the declaration's labels, with related names as of then (pitfall 37)."""
+    found = []
+    for name, declared in entity.fields().items():
+        if (name in before or name in after) and name != "number":
+            old = _as_of_then(entity, declared, before.get(name))
+            new = _as_of_then(entity, declared, after.get(name))
+            found.append((translate(declared.label), old, new))
+    return found
+
+
+def _as_of_then(entity: type[Regulated], declared: Field, value: Any) -> str:
+    if value is None:
+        return ""
+    if declared.kind is Kind.RELATION and isinstance(value, dict):
+        return str(value.get("name") or f"#{value.get('id')}")
+    if declared.name == "state":
+        return state_word(entity, value)
+    match declared.kind:
+        case Kind.CHOICE:
+            return choice_word(declared, value)
+        case Kind.BOOLEAN:
+            return plain(bool(value))
+        case Kind.INSTANT:
+            return format_instant(datetime.fromisoformat(str(value)))
+        case Kind.DAY:
+            return format_day(datetime.fromisoformat(str(value)).date())
+    return str(value)
+
+
+def _comments(record: Regulated) -> Iterator[Entry]:
+    for one in comments.comments_of(db.session(), record):
+        yield Entry("comment", one.at, format_instant(one.at), one.author, one.text)
+
+
+def _messages(record: Regulated) -> Iterator[Entry]:
+    for one, names in _told(record):
+        text = _("Told %(names)s: %(text)s", names=names, text=translate(one))
+        yield Entry("message", names.at, format_instant(names.at), _("The panel"), text)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """To whom a message went, and when."""
+
+    text: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _told(record: Regulated) -> Sequence[tuple[Any, _Names]]:
+    from hallpanel.engine import outbox
+
+    return [
+        (phrase, _Names("、".join(names), at))
+        for phrase, names, at in outbox.told_about(db.session(), record)
+    ]
+
+
+def _marks(record: Regulated) -> Iterator[Entry]:
+    words = {
+        "reminder": _("Reminder: the limit is near"),
+        "yellow": _("Overdue: the promised limit has passed"),
+        "red": _("Overdue: the statutory limit has passed"),
+        "escalated": _("Escalated because it was not decided in time"),
+    }
+    for mark in deadline.marks(db.session(), record.__tablename__, record.id):
+        yield Entry(
+            "action", mark.at, format_instant(mark.at), _("The panel"),
+            words.get(mark.kind, mark.kind), tone="danger" if mark.kind != "reminder" else "warning",
+        )
+
+
+def _attachments(record: Regulated) -> list[tuple[str, str, str, str, str]]:
+    table = record.__tablename__
+    return [
+        (
+            one.name,
+            size_text(one.size),
+            url_for(f"{table}.attachment_view", attachment_id=one.id),
+            one.author,
+            format_instant(one.at),
+        )
+        for one in comments.attachments_of(db.session(), record)
+    ]
+
+
+def size_text(size: int) -> str:
+    """A file's size: 12 KB, 3.4 MB."""
+    kilobytes = max(1, round(size / 1024))
+    if kilobytes < 1024:
+        return f"{kilobytes} KB"
+    return f"{format_number(round(size / 1024 / 1024, 1))} MB"

@@ -1,0 +1,197 @@
+"""What stands around every page: the person, the navigation by chapter, and what waits for them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, g, has_request_context, request, url_for
+from sqlalchemy import Select, and_, func, or_, select
+
+from hallpanel.engine import outbox
+from hallpanel.engine.entity import REGISTRY, Regulated
+from hallpanel.engine.roles import ROLE_LABELS, Role
+from hallpanel.engine.scope import Actor
+from hallpanel.panel.assets import version_of
+from hallpanel.panel.extensions import db
+from hallpanel.panel.icons import icon
+from hallpanel.panel.language import _, _l, translate
+from hallpanel.panel.person import signed_in
+
+CHAPTERS: dict[str, tuple[Any, str]] = {
+    "hall": (_l("Hall"), "bank"),
+    "discipline": (_l("Discipline"), "calendar-check"),
+    "business": (_l("Business"), "folder2-open"),
+    "facilities": (_l("Facilities"), "pc-display"),
+    "hygiene": (_l("Hygiene"), "stars"),
+    "complaints": (_l("Complaints"), "chat-left-text"),
+    "development": (_l("Training and appraisal"), "mortarboard"),
+    "notices": (_l("Notices of criticism"), "megaphone"),
+}
+"""The chapters in the book's order, with their word and sign; others follow under their own name."""
+
+SENIORITY = (
+    Role.DIRECTOR,
+    Role.DEPUTY,
+    Role.HALL_ADMIN,
+    Role.SUPERVISION,
+    Role.LEAD,
+    Role.REVIEWER,
+    Role.KEEPER,
+    Role.SYSADMIN,
+    Role.SECADMIN,
+    Role.AUDITOR,
+    Role.STAFF,
+)
+
+
+@dataclass(frozen=True)
+class Me:
+    """The person in the corner of the page."""
+
+    name: str
+    initial: str
+    role_label: str
+    roles_text: str
+    unread: int
+    waiting: int
+    acting_for: str
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A way to a list."""
+
+    label: str
+    url: str
+    active: bool
+    count: int
+    waiting: bool
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of the rule book with the lists of its things."""
+
+    key: str
+    label: str
+    icon: str
+    items: list[NavItem]
+
+
+@dataclass
+class Figures:
+    """What the frame of a page counts, asked for in one query together with the list's count."""
+
+    unread: int
+    waiting: dict[str, int]
+    count: int
+
+
+def init_app(app: Flask) -> None:
+    """Give every template its surroundings."""
+    app.context_processor(_surroundings)
+    app.jinja_env.globals["icon"] = icon
+    app.jinja_env.globals["static"] = static_url
+
+
+def static_url(filename: str) -> str:
+    """A file of the panel with its version, so that browsers may keep it."""
+    return url_for("static", filename=filename, v=version_of(filename))
+
+
+def figures(count: Any = None) -> Figures:
+    """Ask once in a request: unread messages, what waits by entity, and the page's own count."""
+    if "figures" in g:
+        found: Figures = g.figures
+        return found
+    who = signed_in()
+    assert who is not None
+    actor = who.actor
+    asked: dict[str, Any] = {}
+    if actor.account_id is not None:
+        asked["unread"] = outbox.unread_count(actor.account_id)
+    for entity in REGISTRY.values():
+        statement = waiting_for(entity, actor)
+        if statement is not None:
+            counted = statement.with_only_columns(func.count(entity.id)).order_by(None)
+            asked[f"w_{entity.__tablename__}"] = counted.scalar_subquery()
+    if count is not None:
+        asked["count"] = count
+    row = _one_row(asked)
+    g.figures = Figures(
+        unread=row.get("unread") or 0,
+        waiting={k[2:]: v or 0 for k, v in row.items() if k.startswith("w_")},
+        count=row.get("count") or 0,
+    )
+    return g.figures
+
+
+def _one_row(asked: dict[str, Any]) -> dict[str, int]:
+    if not asked:
+        return {}
+    statement = select(*(value.label(name) for name, value in asked.items()))
+    return dict(db.session.execute(statement).one()._mapping)  # noqa: SLF001
+
+
+def waiting_for(entity: type[Regulated], actor: Actor) -> Select[Any] | None:
+    """The records of an entity that wait for a person: transitions declared as awaited."""
+    if entity.workflow is None or not entity.access.may(actor, "read"):
+        return None
+    found = []
+    for transition in entity.workflow.transitions:
+        if not transition.awaited or not actor.reachable_roles & transition.by.roles:
+            continue
+        waits = and_(
+            entity.state.in_(transition.source), transition.by.awaits(entity, actor)
+        )
+        if callable(transition.awaited):
+            waits = and_(waits, transition.awaited(entity))
+        found.append(waits)
+    if not found:
+        return None
+    return select(entity).where(or_(*found)).order_by(entity.id)
+
+
+def _surroundings() -> dict[str, Any]:
+    if not has_request_context():
+        return {}
+    who = g.get("signed_in")
+    if who is None or request.headers.get("X-Sheet"):
+        return {"me": _anybody(who), "navigation": []}
+    counted = figures()
+    return {"me": _me(who.actor, counted), "navigation": _navigation(who.actor, counted)}
+
+
+def _anybody(who: Any) -> Me | None:
+    return None if who is None else _me(who.actor, Figures(0, {}, 0))
+
+
+def _me(actor: Actor, counted: Figures) -> Me:
+    roles = [translate(ROLE_LABELS[role]) for role in SENIORITY if role in actor.roles]
+    delegators = "、".join(person.name for person in actor.delegators)
+    return Me(
+        name=actor.name,
+        initial=actor.name[:1],
+        role_label=roles[0] if roles else _("No role"),
+        roles_text="、".join(roles),
+        unread=counted.unread,
+        waiting=sum(counted.waiting.values()),
+        acting_for=_("Acting for %(names)s", names=delegators) if delegators else "",
+    )
+
+
+def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
+    chapters: dict[str, list[NavItem]] = {}
+    for table, entity in REGISTRY.items():
+        if entity.access.may(actor, "read"):
+            url = url_for(f"{table}.index_view")
+            count = counted.waiting.get(table, 0)
+            item = NavItem(
+                translate(entity.plural), url, request.path.startswith(url), count, count > 0
+            )
+            chapters.setdefault(entity.chapter(), []).append(item)
+    order = [*CHAPTERS, *(key for key in chapters if key not in CHAPTERS)]
+    return [
+        Chapter(key, str(CHAPTERS.get(key, (key, ""))[0]), CHAPTERS.get(key, ("", "folder"))[1], items)
+        for key in order
+        if (items := chapters.get(key))
+    ]

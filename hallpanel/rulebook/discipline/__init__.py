@@ -1,0 +1,1 @@
+"""Chapter 2: attendance, leave, conduct and integrity."""

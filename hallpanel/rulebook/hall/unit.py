@@ -1,0 +1,48 @@
+"""Window units resident in the hall, and the hall's own offices (clause 1.2.1)."""
+
+from enum import StrEnum
+
+from sqlalchemy.orm import Mapped
+
+from hallpanel.engine.entity import REFERENCE, Kind, ListView, Regulated, Secrecy, column
+from hallpanel.engine.words import _l
+
+
+class UnitKind(StrEnum):
+    """Whether a unit serves applicants or runs the hall."""
+
+    WINDOW = "window"
+    OFFICE = "office"
+
+
+class Unit(Regulated):
+    """A unit that answers for its windows, its people and their records."""
+
+    clause = "1.2.1"
+    label = _l("Window unit")
+    plural = _l("Window units")
+    title = "name"
+    icon = "building"
+    unit_bound = False
+    retires = True
+    access = REFERENCE
+
+    code: Mapped[str] = column(_l("Code"), secrecy=Secrecy.PUBLIC, length=20, unique=True)
+    name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.PUBLIC, unique=True)
+    kind: Mapped[UnitKind] = column(
+        _l("Kind"),
+        filter=True,
+        default=UnitKind.WINDOW,
+        labels={"window": _l("Window unit"), "office": _l("Hall office")},
+    )
+    department: Mapped[str] = column(_l("Home department"), secrecy=Secrecy.PUBLIC)
+    business: Mapped[str] = column(
+        _l("Kinds of business"), kind=Kind.LONG_TEXT, secrecy=Secrecy.PUBLIC
+    )
+    contact: Mapped[str | None] = column(_l("Contact"), secrecy=Secrecy.INTERNAL)
+    telephone: Mapped[str | None] = column(_l("Telephone"), secrecy=Secrecy.INTERNAL, length=40)
+    chief: Mapped[str | None] = column(_l("Chief representative"), secrecy=Secrecy.INTERNAL)
+
+    list_view = ListView(
+        "code", "name", "kind", "department", "contact", "telephone", search=("code", "name")
+    )

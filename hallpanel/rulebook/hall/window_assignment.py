@@ -1,0 +1,32 @@
+"""Which windows a member of staff serves, and since when (clauses 1.2.1, 2.1.2)."""
+
+from datetime import date
+
+from sqlalchemy.orm import Mapped
+
+from hallpanel.engine.entity import REFERENCE, ListView, Regulated, column, related
+from hallpanel.engine.words import _l
+from hallpanel.rulebook.hall.service_window import ServiceWindow
+from hallpanel.rulebook.hall.staff import Staff
+
+
+class WindowAssignment(Regulated):
+    """A member of staff serves a window from one day to another."""
+
+    clause = "2.1.2"
+    label = _l("Window assignment")
+    plural = _l("Window assignments")
+    title = "id"
+    icon = "person-badge"
+    unit_bound = False
+    access = REFERENCE
+    unique_together = ("staff_id", "window_id", "since")
+
+    staff: Mapped[Staff] = related(_l("Member of staff"), filter=True)
+    window: Mapped[ServiceWindow] = related(_l("Service window"), filter=True)
+    since: Mapped[date] = column(_l("Since"))
+    until: Mapped[date | None] = column(_l("Until"))
+
+    list_view = ListView(
+        "staff", "window", "since", "until", search=("staff.name", "window.number")
+    )
