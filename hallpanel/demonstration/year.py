@@ -34,13 +34,13 @@ State = LeaveRequest.State
 SWEEPS = (time(9, 30), time(13, 45))
 """After the people of that half day are back and have left, so that nobody overstays by minutes."""
 WHY_REFUSED = (
-    "当天业务高峰,请改期", "同岗位已有人请假,请错开", "临近月末申报期,请调整到下月初", "请先完成手头的归档工作",
+    "当天业务高峰，请改期", "同岗位已有人请假，请错开", "临近月末申报期，请调整到下月初", "请先完成手头的归档工作",
 )
-WHY_CANCELLED = ("临时有重要接待任务,改期休假", "窗口人手紧张,经本人同意改期")
-WHY_LONGER = ("家中事情未办完,续假", "返程票改签,续假")
-REMARKS = ("同意", "同意,交接好手头工作", "同意,注意按时销假")
+WHY_CANCELLED = ("临时有重要接待任务，改期休假", "窗口人手紧张，经本人同意改期")
+WHY_LONGER = ("家中事情未办完，续假", "返程票改签，续假")
+REMARKS = ("同意", "同意，交接好手头工作", "同意，注意按时销假")
 COMMENTS = ("手头工作已与搭档交接。", "假期电话保持畅通。", "返岗后补办本周档案整理。", "已和帮办员说好顶岗时间。")
-SHORT_OF_PEOPLE = "窗口人手不足,请另选日期或落实顶岗人员"
+SHORT_OF_PEOPLE = "窗口人手不足，请另选日期或落实顶岗人员"
 
 
 @dataclass
