@@ -22,8 +22,9 @@ class Exact(TypeDecorator[Decimal]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """NUMERIC on both; SQLite hands out floats, which the driver must not warn of."""
-        plain: Numeric[Any] = Numeric(self.digits, self.places, asdecimal=dialect.name != "sqlite")
-        return dialect.type_descriptor(plain)
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Numeric(self.digits, self.places, asdecimal=False))
+        return dialect.type_descriptor(Numeric(self.digits, self.places))
 
     def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> Decimal | None:
         """Refuse what the column cannot hold exactly."""
