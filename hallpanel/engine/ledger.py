@@ -154,12 +154,12 @@ CLOSED = table_of(ClosedMonth)
 class NoPointRule(LookupError):
     """Points were to be charged for which the hall has no figure on that day."""
 
-    def __init__(self, key: str, day: date) -> None:
+    def __init__(self, key: str, kind: SubjectKind, day: date) -> None:
         super().__init__(
-            f"no point rule {key!r} is in force on {day}\n"
+            f"no point rule {key!r} for a {kind} is in force on {day}\n"
             "      Hint: add a row for it to point_rule, since that day or before"
         )
-        self.key, self.day = key, day
+        self.key, self.kind, self.day = key, kind, day
 
 
 def charge(
@@ -174,23 +174,22 @@ def charge(
     note: str | None = None,
     status: PointStatus = PointStatus.PROVISIONAL,
 ) -> Charge:
-    """Charge an event to its subject, once: asked again, it gives the line that is there.
+    """Charge an event to a person, or to the unit where no person is named, once.
 
-    `source` is the table, the record and the event in it; `day` is the day of the fact.
+    Asked again, it gives the line that is there. `source` is the table, the record and the event in
+    it; `day` is the day of the fact.
 
     Raises:
         NoPointRule: no figure was in force on the day.
         Refusal: the month of the day is closed (7.3.1).
     """
-    rule = _rule_in_force(session, key, day)
-    kind = SubjectKind(rule.subject_kind)
-    if kind is SubjectKind.PERSON and staff_id is None:
-        raise ValueError(f"the points of {key!r} are a person's: say whose")
+    kind = SubjectKind.UNIT if staff_id is None else SubjectKind.PERSON
+    rule = _rule_in_force(session, key, kind, day)
     line = {
         **_named(source),
         "clause": rule.clause_number,
         "subject_kind": kind,
-        "staff_id": staff_id if kind is SubjectKind.PERSON else None,
+        "staff_id": staff_id,
         "unit_id": unit_id,
     }
     present = _present(session, line)
@@ -256,12 +255,14 @@ def is_closed(session: Session, day: date) -> bool:
     return session.scalar(select(CLOSED.c.year).where(month)) is not None
 
 
-def _rule_in_force(session: Session, key: str, day: date) -> Row[Any]:
+def _rule_in_force(session: Session, key: str, kind: SubjectKind, day: date) -> Row[Any]:
     rule = POINT_RULE.c
-    query = select(POINT_RULE).where(rule.key == key, rule.since <= day)
+    query = select(POINT_RULE).where(
+        rule.key == key, rule.subject_kind == kind.value, rule.since <= day
+    )
     found = session.execute(query.order_by(rule.since.desc()).limit(1)).first()
     if found is None:
-        raise NoPointRule(key, day)
+        raise NoPointRule(key, kind, day)
     return found
 
 

@@ -47,7 +47,8 @@ RULES = [
     rule("absence", "-4", date(2020, 1, 1)),
     rule("absence", "-5", date(2026, 6, 2)),
     rule("late", "-0.1"),
-    rule("hygiene", "-1", clause="5.2.2", kind="unit"),
+    rule("hygiene", "-1", clause="5.2.2"),
+    rule("hygiene", "-2", clause="5.2.2", kind="unit"),
 ]
 
 
@@ -99,23 +100,20 @@ def test_another_event_or_person_is_charged_for_itself(session):
 
 
 def test_persons_and_units_are_scored_apart(session):
-    charge(session)
-    ledger.charge(session, PUNCH, "hygiene", DAY, unit_id=UNIT, staff_id=MEI, at=JUNE)
-    assert ledger.total(session, UNITS, *YEAR) == Decimal(-1)
-    assert ledger.total(session, MEIS, *YEAR) == Decimal(-5)
-    assert session.scalars(
-        select(ENTRY.c.staff_id).where(ENTRY.c.subject_kind == "unit")
-    ).all() == [None]
-
-
-def test_the_points_of_a_person_want_a_person(session):
-    with pytest.raises(ValueError, match="say whose"):
-        charge(session, staff_id=None)
+    person = charge(session, key="hygiene")
+    unit = charge(session, key="hygiene", staff_id=None)
+    assert (person.points, unit.points) == (Decimal(-1), Decimal(-2))
+    assert not charge(session, key="hygiene", staff_id=None).new
+    assert ledger.total(session, MEIS, *YEAR) == Decimal(-1)
+    assert ledger.total(session, UNITS, *YEAR) == Decimal(-2)
+    assert entry(session, unit.entry_id).staff_id is None
 
 
 def test_points_without_a_figure_are_not_charged(session):
-    with pytest.raises(NoPointRule, match="'gift' is in force"):
+    with pytest.raises(NoPointRule, match="'gift' for a person is in force"):
         charge(session, key="gift")
+    with pytest.raises(NoPointRule, match="'late' for a unit"):
+        charge(session, key="late", staff_id=None)
     with pytest.raises(NoPointRule, match="1999"):
         charge(session, day=date(1999, 1, 1))
 
