@@ -219,25 +219,27 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def make_app(database_url: str, tmp_path: Path) -> Callable[..., Any]:
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Build the panel on this test's database; call it twice for two processes' worth."""
     from hallpanel import create_app
+    from hallpanel.panel.extensions import db
+
+    made = []
 
     def _make(**changed: Any) -> Any:
-        return create_app({**settings_for(database_url, tmp_path / "instance"), **changed})
+        made.append(create_app({**settings_for(database_url, tmp_path / "instance"), **changed}))
+        return made[-1]
 
-    return _make
+    yield _make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Any]) -> Iterator[Any]:
+def app(make_app: Callable[..., Any]) -> Any:
     """The panel on this test's database."""
-    from hallpanel.panel.extensions import db
-
-    made = make_app()
-    yield made
-    with made.app_context():
-        db.engine.dispose()
+    return make_app()
 
 
 @pytest.fixture
