@@ -16,6 +16,7 @@ from hallpanel.engine.words import _l
 from hallpanel.guard import passwords, sessions
 
 LONGEST_USERNAME = 64
+LONGEST_MAIL = 254
 
 Habit = Literal["language", "theme"]
 
@@ -40,6 +41,7 @@ class Account(Base):
     demonstration: Mapped[bool] = mapped_column(default=False, server_default=false())
     language: Mapped[str | None] = mapped_column(String(20))
     theme: Mapped[str | None] = mapped_column(String(10))
+    mail: Mapped[str | None] = mapped_column(String(LONGEST_MAIL))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -73,10 +75,12 @@ def create_account(
     staff_id: int | None = None,
     must_change_password: bool = True,
     demonstration: bool = False,
+    mail: str | None = None,
 ) -> Account:
     """Open an account; without a password nobody can sign in to it.
 
     The password of a demonstration is whatever the settings accepted; it guards nothing real.
+    Messages go to the address `mail` as well, where the hall has a mail server.
 
     Raises:
         Refusal: the name cannot be a user name or is taken, or the password is too weak.
@@ -94,6 +98,7 @@ def create_account(
         must_change_password=must_change_password,
         demonstration=demonstration,
         password_changed_at=at if password is not None else None,
+        mail=mail,
         created_at=at,
     )
     try:
