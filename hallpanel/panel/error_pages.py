@@ -88,12 +88,18 @@ def error_page(code: int, sentence: str | None = None, clause: str | None = None
     """The page of an error, or its sentence as JSON for a script; a phrase is translated."""
     plain = PAGES.get(code) or PAGES[400 if code < 500 else 500]
     words = (translate(plain.title), translate(sentence or plain.sentence))
-    if request.accept_mimetypes.best_match(("text/html", "application/json")) == "application/json":
+    if wants_json():
         response = jsonify(error=words[1])
     else:
         response = make_response(_rendered(code, *words, clause))
     response.status_code = code
     return response
+
+
+def wants_json() -> bool:
+    """Whether a script asks, rather than a person."""
+    offered = ("text/html", "application/json")
+    return request.accept_mimetypes.best_match(offered) == "application/json"
 
 
 def _rendered(code: int, title: str, sentence: str, clause: str | None) -> str:

@@ -4,7 +4,7 @@ import re
 import secrets
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from werkzeug.exceptions import SecurityError
 
 from hallpanel.panel import error_pages
@@ -99,7 +99,7 @@ def _protect(response: Response) -> Response:
         response.headers.setdefault(name, value)
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=csp_nonce())
     response.headers["X-Request-ID"] = g.get("request_id", "")
-    if request.is_secure:
+    if request.is_secure or current_app.config["HALLPANEL_TLS"]:
         response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"
     _set_caching(response)
     return response

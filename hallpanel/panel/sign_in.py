@@ -22,7 +22,7 @@ from hallpanel.engine.store import reading
 from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.panel import own_page
-from hallpanel.panel.error_pages import error_page
+from hallpanel.panel.error_pages import error_page, wants_json
 from hallpanel.panel.extensions import db, login_manager
 from hallpanel.panel.language import PanelForm, _, _l, translate
 from hallpanel.panel.paths import here, home_path, wanted_path
@@ -78,7 +78,7 @@ def init_app(app: Flask) -> None:
 
 def ask_to_sign_in() -> Response:
     """Send a person who only looked to the sign-in page and back; tell one who sent a form."""
-    if request.method in ("GET", "HEAD"):
+    if request.method in ("GET", "HEAD") and not wants_json():
         return redirect(url_for("sign_in.login", next=here()), 303)
     return error_page(401)
 

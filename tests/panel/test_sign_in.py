@@ -80,6 +80,12 @@ def test_a_form_sent_without_signing_in_is_told_so_and_changes_nothing(app, clie
     assert answer.status_code == 401
 
 
+def test_a_script_is_told_that_nobody_is_signed_in(client):
+    answer = client.get("/me/", headers={"Accept": "application/json"})
+    assert answer.status_code == 401
+    assert set(answer.json) == {"error"}
+
+
 def test_no_page_is_open_but_those_marked_az_1(app, client):
     closed = [
         rule.rule
