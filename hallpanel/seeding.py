@@ -34,7 +34,7 @@ Key = tuple[Any, ...]
 def seed(session: Session, at: datetime, folder: Path = SEED) -> dict[str, int]:
     """Load the files of a folder; say how many rows each table gained. The caller commits."""
     with records.at_desk(session, SYSTEM, at):
-        book = {"clause": clause_rows()} if folder == SEED else {}
+        book: dict[str, list[Row]] = {"clause": [*clause_rows()]} if folder == SEED else {}
         return Sower(session, at).sow(book | read_folder(folder))
 
 

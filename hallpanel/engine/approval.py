@@ -67,9 +67,7 @@ def steps_of(session: Session, record: Any) -> Sequence[ApprovalStep]:
     """All steps of a record, the latest round last."""
     query = (
         select(ApprovalStep)
-        .where(
-            ApprovalStep.table_name == record.__tablename__, ApprovalStep.record_id == record.id
-        )
+        .where(ApprovalStep.table_name == record.__tablename__, ApprovalStep.record_id == record.id)
         .order_by(ApprovalStep.round, ApprovalStep.position)
     )
     return session.scalars(query).all()
@@ -111,10 +109,10 @@ def advance(act: Any) -> bool:
 
 def end(act: Any, state: StepState) -> None:
     """Close the approval early: the present tier refused it, or it was withdrawn."""
-    present, *later = _open_steps(act.session, act.record) or [None]
-    if present is not None:
-        _decide(present, state, act)
-    for step in later:
+    steps = _open_steps(act.session, act.record)
+    if steps:
+        _decide(steps[0], state, act)
+    for step in steps[1:]:
         step.state = StepState.VOID
     act.record.turn = None
 

@@ -80,9 +80,7 @@ def attachments_of(session: Session, record: Any) -> Sequence[Attachment]:
 
 
 def _on(kind: Any, record: Any) -> Any:
-    return select(kind).where(
-        kind.table_name == record.__tablename__, kind.record_id == record.id
-    )
+    return select(kind).where(kind.table_name == record.__tablename__, kind.record_id == record.id)
 
 
 def _tell_audit(session: Session, record: Any, action: str, after: dict[str, Any]) -> None:

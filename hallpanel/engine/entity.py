@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, false, or_
-from sqlalchemy.orm import Mapped, MappedColumn, Session, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    MappedColumn,
+    Session,
+    declared_attr,
+    mapped_column,
+    relationship,
+)
 
 from hallpanel.engine import scope
 from hallpanel.engine.errors import DeclarationError, Refusal
@@ -111,7 +118,7 @@ def column(
     *,
     kind: Kind | None = None,
     secrecy: Secrecy | None = None,
-    filter: bool = False,  # noqa: A002 - reads as the declaration means it
+    filter: bool = False,
     form: bool = True,
     inline: bool = False,
     hint: Phrase | None = None,
@@ -153,7 +160,7 @@ def column(
 def related(
     label: Phrase,
     *,
-    filter: bool = False,  # noqa: A002 - reads as the declaration means it
+    filter: bool = False,
     form: bool = True,
     hint: Phrase | None = None,
     group: Phrase | None = None,
@@ -187,10 +194,7 @@ STANDARD_REACH: dict[Role, Reach] = {
     Role.HALL_ADMIN: Reach.HALL,
 }
 
-EVERYONE: dict[Role, Reach] = {
-    role: Reach.HALL
-    for role in (*STANDARD_REACH, Role.REVIEWER, Role.KEEPER)
-}
+EVERYONE: dict[Role, Reach] = dict.fromkeys((*STANDARD_REACH, Role.REVIEWER, Role.KEEPER), Reach.HALL)
 
 
 @dataclass(frozen=True)
@@ -261,11 +265,13 @@ class Regulated(Base):
     reminders: ClassVar[tuple["Reminder", ...]] = ()
     chores: ClassVar[tuple["Chore", ...]] = ()
     calendar_view: ClassVar["CalendarView | None"] = None
-    standing: ClassVar["Callable[[Session, int, datetime], list[Standing]] | None"] = None
+    standing: ClassVar["Callable[..., list[Standing]] | None"] = None
     state_words: ClassVar[Mapping[str, Phrase]] = {}
     editable_in: ClassVar[tuple[StrEnum, ...] | None] = None
     unique_together: ClassVar[tuple[str, ...]] = ()
     icon: ClassVar[str] = "file-earmark-text"
+    place: ClassVar[int] = 50
+    everyday: ClassVar[bool] = False
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-10)
     version: Mapped[int] = mapped_column(default=1, sort_order=90)
@@ -276,6 +282,7 @@ class Regulated(Base):
         state: Any
         turn: Any
         number: Any
+        unit: Any
         unit_id: Any
         retired_on: Any
 
@@ -488,18 +495,14 @@ def _build_fact(
         mapped.column.type = enum_by_value(choices)
     if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:
         settings["secrecy"] = Secrecy.INTERNAL
-    return Field(
-        name, declared.label, kind, optional, name, choices=choices, **settings
-    )
+    return Field(name, declared.label, kind, optional, name, choices=choices, **settings)
 
 
 def _is_choice(python_type: Any) -> bool:
     return isinstance(python_type, type) and issubclass(python_type, StrEnum)
 
 
-def _build_relation(
-    cls: type[Regulated], name: str, annotation: Any, marker: _Related
-) -> Field:
+def _build_relation(cls: type[Regulated], name: str, annotation: Any, marker: _Related) -> Field:
     target, optional = _inner(annotation)
     table = snake_case(target if isinstance(target, str) else target.__name__)
     key_name = f"{name}_id"
@@ -548,7 +551,8 @@ def _add_standard_columns(cls: type[Regulated], fields: dict[str, Field]) -> Non
         mapped = mapped_column(
             enum_by_value(type(initial)), default=initial, index=True, sort_order=80
         )
-        _add_column(cls, "state", Mapped[type(initial)], mapped)
+        annotation: Any = Mapped
+        _add_column(cls, "state", annotation[type(initial)], mapped)
         state = _engine_field("state", _l("State"), Kind.CHOICE, type(initial))
         fields["state"] = state
     if cls.approval:
@@ -564,10 +568,8 @@ def _add_standard_columns(cls: type[Regulated], fields: dict[str, Field]) -> Non
 
 
 def _add_unit(cls: type[Regulated]) -> Field:
-    marker = _Related(
-        _l("Window unit"), unique=False, settings={"filter": True, "form": False}
-    )
-    return _build_relation(cls, "unit", Mapped["Unit"], marker)  # type: ignore[name-defined]  # noqa: F821
+    marker = _Related(_l("Window unit"), unique=False, settings={"filter": True, "form": False})
+    return _build_relation(cls, "unit", Mapped["Unit"], marker)  # type: ignore[name-defined]
 
 
 def _add_table_arguments(cls: type[Regulated]) -> None:

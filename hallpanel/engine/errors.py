@@ -19,7 +19,7 @@ class SettingError(Exception):
         self.setting, self.problem, self.hint = setting, problem, hint
 
 
-class Refusal(Exception):  # noqa: N818 - it is the rule book's word, not a failure of the program
+class Refusal(Exception):
     """A rule says no: one plain sentence for the person, with the clause it rests on.
 
     `why` is the reason alone; the panel puts "Cannot <transition>:" before and the clause after.

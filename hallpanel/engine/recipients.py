@@ -59,6 +59,22 @@ def accounts_with_role(
     return list(session.scalars(query.distinct()))
 
 
+def roles_of_staff(session: Session, staff_id: int, at: datetime) -> frozenset[Role]:
+    """The roles that a member of staff holds on this hall day, on any of their accounts."""
+    today, grant = hall_day(at), ROLE_GRANT.c
+    query = (
+        select(grant.role)
+        .join(ACCOUNT, ACCOUNT.c.id == grant.account_id)
+        .where(
+            ACCOUNT.c.staff_id == staff_id,
+            ACCOUNT.c.disabled_at.is_(None),
+            grant.since <= today,
+            or_(grant.until.is_(None), grant.until >= today),
+        )
+    )
+    return frozenset(Role(role) for role in session.scalars(query))
+
+
 def staff_name(session: Session, staff_id: int | None) -> str | None:
     """The name of a member of staff."""
     return session.scalar(select(STAFF.c.name).where(STAFF.c.id == staff_id))

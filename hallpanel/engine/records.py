@@ -187,9 +187,7 @@ def users_of(session: Session, record: Regulated) -> Iterator[tuple[Any, int]]:
                     yield entity.label, count
 
 
-def _fill_owner(
-    session: Session, entity: type[Regulated], record: Regulated, actor: Actor
-) -> None:
+def _fill_owner(session: Session, entity: type[Regulated], record: Regulated, actor: Actor) -> None:
     """Who files for nobody else files for themselves."""
     if entity.owner in (None, "self") or actor.staff_id is None:
         return
@@ -216,9 +214,7 @@ def _fill_changed(entity: type[Regulated], record: Regulated, values: dict[str, 
             setattr(record, declared.column, getattr(values[name], "id", None))
 
 
-def _fill_unit(
-    session: Session, entity: type[Regulated], record: Regulated, actor: Actor
-) -> None:
+def _fill_unit(session: Session, entity: type[Regulated], record: Regulated, actor: Actor) -> None:
     """A record belongs to the unit that is answerable on its day: its owner's, else the actor's."""
     if not entity.unit_bound or record.unit_id is not None or record.unit is not None:
         return

@@ -41,7 +41,13 @@ def retirement(clause: str, roles: tuple[Role, ...]) -> Workflow:
     return Workflow(
         Use.IN_USE,
         Transition(
-            "retire", Use.IN_USE, Use.RETIRED, by=by, clause=clause, asks=(day,), then=note_day,
+            "retire",
+            Use.IN_USE,
+            Use.RETIRED,
+            by=by,
+            clause=clause,
+            asks=(day,),
+            then=note_day,
             danger=True,
         ),
         Transition("restore", Use.RETIRED, Use.IN_USE, by=by, clause=clause, then=clear_day),

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hallpanel.engine import conflict, deadline, outbox, recipients, records, workflow
 from hallpanel.engine.clock import hall_day, start_of_day
+from hallpanel.engine.deadline import Fired, MarkKind
 from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.errors import Refusal
-from hallpanel.engine.deadline import Fired, MarkKind
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.store import Base
 from hallpanel.engine.words import Phrase, _l
@@ -86,12 +86,10 @@ def run(session: Session, at: datetime) -> Swept:
 
 
 def _make_timed(session: Session, entity: type[Regulated], at: datetime, swept: Swept) -> None:
+    verbs = entity.workflow.by_verb if entity.workflow else {}
     for timed in entity.timed:
-        assert entity.workflow is not None
-        transition = entity.workflow.by_verb[timed.verb]
-        query = select(entity.id).where(
-            entity.state.in_(transition.source), timed.due(entity, at)
-        )
+        transition = verbs[timed.verb]
+        query = select(entity.id).where(entity.state.in_(transition.source), timed.due(entity, at))
         ids = session.scalars(query.order_by(entity.id)).all()
         session.commit()
         for record_id in ids:
@@ -117,10 +115,11 @@ def _make_one(
 def _fire_deadlines(session: Session, at: datetime, swept: Swept) -> None:
     """Tell of each warning once; where its rule says so, hand the record up (X4, L5)."""
     while fired := deadline.due_marks(session, at):
-        told = [(one, _tell_of(session, one, at)) for one in fired]
+        for one in fired:
+            _tell_of(session, one, at)
         session.commit()
-        swept.marks += len(told)
-        for one, _ in told:
+        swept.marks += len(fired)
+        for one in fired:
             _escalate(session, one, at, swept)
 
 
@@ -204,9 +203,7 @@ def _waits_since_yesterday(entity: Any, at: datetime) -> ColumnElement[bool]:
 def _first_today(session: Session, record: Regulated, name: str, at: datetime) -> bool:
     statement = (
         conflict.insert(session, ReminderSent)
-        .values(
-            table_name=record.__tablename__, record_id=record.id, name=name, day=hall_day(at)
-        )
+        .values(table_name=record.__tablename__, record_id=record.id, name=name, day=hall_day(at))
         .on_conflict_do_nothing()
         .returning(ReminderSent.id)
     )

@@ -168,7 +168,9 @@ class ApproverMay(Who):
             for person in actor.people
             for role in person.roles & self.roles
         ]
-        mine = [getattr(entity, f"{entity.owner}_id") != p.staff_id for p in actor.people if p.staff_id]
+        mine = [
+            getattr(entity, f"{entity.owner}_id") != p.staff_id for p in actor.people if p.staff_id
+        ]
         return and_(or_(*turns), *mine) if turns else false()
 
 
@@ -234,7 +236,7 @@ class Transition:
     tells: tuple[Recipient, ...]
     step: bool
     bulk: bool
-    awaited: bool | Callable[[type[Regulated]], ColumnElement[bool]]
+    awaited: bool | Callable[[Any], ColumnElement[bool]]
     danger: bool
 
     def __init__(
@@ -252,7 +254,7 @@ class Transition:
         tells: tuple[Recipient, ...] = (),
         step: bool = False,
         bulk: bool = False,
-        awaited: bool | Callable[[type[Regulated]], ColumnElement[bool]] = False,
+        awaited: bool | Callable[[Any], ColumnElement[bool]] = False,
         danger: bool = False,
     ) -> None:
         settings = {
@@ -416,7 +418,7 @@ def _move_deadlines(act: Act) -> None:
     for rule in record.deadlines:
         if verb in rule.stops:
             deadline.stop(act.session, rule, record.__tablename__, record.id, at=act.at)
-        if verb in rule.starts and _can_still_stop(record, rule):
+        if verb in rule.starts and _still_undecided(record):
             deadline.start(
                 act.session,
                 rule,
@@ -429,9 +431,9 @@ def _move_deadlines(act: Act) -> None:
             )
 
 
-def _can_still_stop(record: Regulated, rule: Any) -> bool:
-    assert record.workflow is not None
-    return any(t.verb in rule.stops for t in record.workflow.leaving(record.state))
+def _still_undecided(record: Regulated) -> bool:
+    """An approval whose last tier agreed has nobody's turn, and no clock over it."""
+    return not record.approval or record.turn is not None
 
 
 def _recipients(act: Act) -> list[Recipient]:
@@ -470,7 +472,9 @@ def _lock_unit(session: Session, record: Regulated) -> None:
     unit_id = getattr(record, "unit_id", None)
     if unit_id is None or session.get_bind().dialect.name == "sqlite":
         return
-    session.execute(select(recipients.UNIT.c.id).where(recipients.UNIT.c.id == unit_id).with_for_update())
+    session.execute(
+        select(recipients.UNIT.c.id).where(recipients.UNIT.c.id == unit_id).with_for_update()
+    )
 
 
 def _as_refusal(against: Phrase | Refusal, clause: str) -> Refusal:

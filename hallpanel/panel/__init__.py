@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_admin import Admin
 from flask_admin.theme import Theme
 

@@ -7,16 +7,15 @@ view class of its own.
 
 from typing import Any
 
-from flask import Response, abort, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from hallpanel.engine import audit, records, submission
+from hallpanel.engine import records, submission
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated
 from hallpanel.engine.errors import Refusal, Stale
-from hallpanel.engine.roles import Reach
 from hallpanel.engine.scope import Actor
 from hallpanel.panel import attachments, exporting, importing, month_pages, remarks
 from hallpanel.panel.extensions import db
@@ -28,7 +27,6 @@ from hallpanel.panel.forms import (
 )
 from hallpanel.panel.language import _, translate
 from hallpanel.panel.lists import ListPageMaker
-from hallpanel.panel.paths import wanted_path
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import record_page
 from hallpanel.panel.showing import Button, record_url, shown
@@ -100,7 +98,7 @@ class EntityView(ModelView):
             abort(403)
 
     def load(self, record_id: Any) -> Regulated:
-        """The record of an id within reach; a foreign or malformed id is not found (pitfalls 2, 7)."""
+        """The record of an id within reach; a foreign or malformed one is not found (pitfall 2)."""
         record = records.find(db.session(), self.entity, record_id)
         if record is None:
             abort(404)
@@ -173,9 +171,7 @@ class EntityView(ModelView):
             if not submission.claim(session, token, account, table, at):
                 session.rollback()
                 return submission.result(session, token, account)
-            record = records.create(
-                session, self.entity, form.values(), actor=self.actor, at=at
-            )
+            record = records.create(session, self.entity, form.values(), actor=self.actor, at=at)
             submission.keep_result(session, token, account, record.id)
             session.commit()
         except Refusal as refusal:
@@ -207,17 +203,19 @@ class EntityView(ModelView):
 
     def _closed(self, record: Regulated) -> Answer:
         flash(
-            _("Cannot edit %(record)s: in its state it is read-only, or it is not yours to edit "
-              "(clause %(clause)s)", record=record.display(), clause=self.entity.clause),
+            _(
+                "Cannot edit %(record)s: in its state it is read-only, or it is not yours to edit "
+                "(clause %(clause)s)",
+                record=record.display(),
+                clause=self.entity.clause,
+            ),
             "danger",
         )
         if request.method == "POST":
             abort(403)
         return redirect(record_url(record.__tablename__, record.id), 303)
 
-    def _change(
-        self, form: DeclaredForm, record: Regulated
-    ) -> list[tuple[str, str, str]] | None:
+    def _change(self, form: DeclaredForm, record: Regulated) -> list[tuple[str, str, str]] | None:
         """Save; both versions of each fact where somebody else was faster (X7)."""
         session = db.session()
         version = records.as_id(form["row_version"].data)
@@ -250,7 +248,11 @@ class EntityView(ModelView):
         fresh = db.session.scalar(select(self.entity.version).where(self.entity.id == record.id))
         form["row_version"].data = str(fresh)
         return [
-            (translate(fields[name].label), shown(fields[name], mine), shown(fields[name], theirs[name]))
+            (
+                translate(fields[name].label),
+                shown(fields[name], mine),
+                shown(fields[name], theirs[name]),
+            )
             for name, mine in form.values().items()
             if mine != theirs[name]
         ] or [(_("Everything"), _("as saved"), _("as saved"))]
@@ -311,8 +313,10 @@ class EntityView(ModelView):
         return render_template("hallpanel/act.html", page=page, crumbs=self._crumbs(_("Delete")))
 
     def _delete(self, record: Regulated) -> Answer:
-        session, name, back = db.session(), record.display(), record_url(
-            record.__tablename__, record.id
+        session, name, back = (
+            db.session(),
+            record.display(),
+            record_url(record.__tablename__, record.id),
         )
         try:
             records.remove(session, record, actor=self.actor)
@@ -320,8 +324,12 @@ class EntityView(ModelView):
         except Refusal as refusal:
             session.rollback()
             flash(
-                _("Cannot delete %(record)s: %(why)s (clause %(clause)s)", record=name,
-                  why=lowered(translate(refusal.why)), clause=refusal.clause or self.entity.clause)
+                _(
+                    "Cannot delete %(record)s: %(why)s (clause %(clause)s)",
+                    record=name,
+                    why=lowered(translate(refusal.why)),
+                    clause=refusal.clause or self.entity.clause,
+                )
                 + (f" {translate(refusal.then)}" if refusal.then else ""),
                 "danger",
             )
@@ -372,7 +380,8 @@ class EntityView(ModelView):
             abort(403)
         form = entity_form(self.entity, wanted[:1], record)
         if not form.validate():
-            return "；".join(str(e) for errors in form.errors.values() for e in errors), 422
+            words = "；".join(str(e) for errors in form.errors.values() for e in errors)
+            return Response(words, 422, mimetype="text/plain")
         return self._update_inline(form, record)
 
     def _update_inline(self, form: DeclaredForm, record: Regulated) -> Answer:
@@ -380,13 +389,17 @@ class EntityView(ModelView):
         version = records.as_id(request.form.get("version"))
         try:
             records.change(
-                session, record, form.values(), actor=self.actor, at=request_instant(),
+                session,
+                record,
+                form.values(),
+                actor=self.actor,
+                at=request_instant(),
                 version=version if version is not None else -1,
             )
             session.commit()
         except Refusal as refusal:
             session.rollback()
-            return translate(refusal.why), 409
+            return Response(translate(refusal.why), 409, mimetype="text/plain")
         return str(record.version)
 
     # what people add

@@ -34,7 +34,11 @@ LONGEST_TEXT = 20_000
 class ChoiceField(fields.SelectField):
     """A choice: holds the member, sends its value, shows its word (pitfall 4)."""
 
-    def __init__(self, label: Any = None, checks: Any = None, *, declared: Field, **kw: Any) -> None:
+    data: Any
+
+    def __init__(
+        self, label: Any = None, checks: Any = None, *, declared: Field, **kw: Any
+    ) -> None:
         super().__init__(label, checks, coerce=self._member, choices=[], **kw)
         self.declared = declared
         self.choices = [(m.value, choice_word(declared, m)) for m in self._members()]
@@ -67,14 +71,15 @@ class ChoiceField(fields.SelectField):
 
 
 class RelationField(fields.SelectFieldBase):
-    """Another record: holds it, sends its id, and knows no id out of the reader's reach (AZ-8)."""
+    """Another record: holds it, sends its id, and knows no id out of reach (AZ-8)."""
+
+    data: Any
 
     widget = fields.SelectField.widget
 
     def __init__(self, label: Any = None, checks: Any = None, *, target: str, **kw: Any) -> None:
         super().__init__(label, checks, **kw)
         self.target = REGISTRY[target]
-        self.data: Any = None
         self._wrong = False
 
     @property
@@ -117,6 +122,8 @@ class RelationField(fields.SelectFieldBase):
 class IntervalField(fields.DecimalField):
     """A length of time, typed in hours."""
 
+    data: Any
+
     def process_data(self, value: Any) -> None:
         """Show hours."""
         hours = None if value is None else Decimal(value.total_seconds()) / 3600
@@ -144,9 +151,13 @@ class UuidField(fields.StringField):
 class InstantField(fields.DateTimeLocalField):
     """An instant, shown and typed by the clock on the hall's wall."""
 
+    data: Any
+
     def process_data(self, value: Any) -> None:
         """Show hall time."""
-        super().process_data(None if value is None else value.astimezone(HALL_ZONE).replace(tzinfo=None))
+        super().process_data(
+            None if value is None else value.astimezone(HALL_ZONE).replace(tzinfo=None)
+        )
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: FBT001
         """Keep UTC."""
@@ -223,7 +234,9 @@ class DeclaredForm(TranslatedForm, FlaskForm):
 
     def sections(self) -> list[tuple[str | None, list[Any]]]:
         """The visible fields by group, in the order of the declaration."""
-        found = [(head, [self[name] for name in names if name in self]) for head, names in self.groups]
+        found = [
+            (head, [self[name] for name in names if name in self]) for head, names in self.groups
+        ]
         return [(head, members) for head, members in found if members]
 
     def values(self) -> dict[str, Any]:
@@ -232,13 +245,13 @@ class DeclaredForm(TranslatedForm, FlaskForm):
 
 
 def editable_fields(entity: type[Regulated], actor: Actor, *, new: bool) -> list[Field]:
-    """The facts a person may set: those of the form, and for whom, where they may file for others."""
+    """The facts a person may set; also for whom, where they may file for others."""
     found = entity.fields()
     wider = any(
         entity.access.read.get(role) is not Reach.OWN
         for role in actor.roles & set(entity.access.create)
     )
-    chosen = [f for f in found.values() if f.form]
+    chosen = [one for one in found.values() if one.form]
     owner = found.get(entity.owner or "")
     if new and owner is not None and not owner.form and wider:
         chosen.insert(0, owner)
@@ -311,13 +324,13 @@ def ask_form(asks: tuple[Ask, ...], table: str, verb: str) -> DeclaredForm:
 
 def lookup_url(table: str, name: str, verb: str | None = None) -> str:
     """Where a relation field asks for options."""
-    return url_for(f"{table}.ajax_lookup", name=name, **({"verb": verb} if verb else {}))
+    return url_for(f"{table}.ajax_lookup", name=name, verb=verb)
 
 
 def options_of(
     target: type[Regulated], query: str = "", most: int = MOST_OPTIONS
 ) -> list[tuple[int, str]]:
-    """The first records of a target within reach whose name contains a text, retired ones left out."""
+    """The first records of a target within reach whose name has a text, without retired ones."""
     title = getattr(target, target.title)
     statement = select(target.id, title).order_by(title, target.id).limit(most)
     if target.retires:

@@ -8,11 +8,11 @@ from flask import render_template, url_for
 from flask_admin import AdminIndexView, expose
 from sqlalchemy import select
 
-from hallpanel.engine import deadline, outbox, workflow
+from hallpanel.engine import workflow
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.deadline import Deadline, DeadlineState
 from hallpanel.engine.entity import REGISTRY, Regulated
-from hallpanel.engine.roles import Reach, Role
+from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM, Actor, acting
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_number, translate
@@ -24,7 +24,7 @@ from hallpanel.panel.showing import (
     Cell,
     Chip,
     cell,
-    days_text,
+    plain,
     record_url,
     state_word,
     tone_of,
@@ -182,7 +182,7 @@ def _clocks(table: str, ids: list[int]) -> dict[int, Deadline]:
 
 def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> WaitingRow:
     table = record.__tablename__
-    offered = [t for t in workflow.offered(record, actor)]
+    offered = workflow.offered(record, actor)
     first = [t for t in offered if t.awaited]
     second = [t for t in offered if t.danger and t.bulk] or [t for t in offered if t not in first]
     home = url_for("home.index")
@@ -216,8 +216,7 @@ def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> Wai
 def _what(record: Regulated, rest: list[object]) -> str:
     if not rest:
         return translate(record.label)
-    words = [days_text(part) if hasattr(part, "normalize") else str(part) for part in rest]
-    return " ".join(words)
+    return " ".join(plain(part) for part in rest)
 
 
 def _detail(record: Regulated) -> str:
@@ -263,8 +262,11 @@ def _away_on(spans: list[Regulated], day: date) -> list[Away]:
         halves = [h.half.value for h in record.span.halves() if h.day == day]
         if halves:
             kind = getattr(record, view.kind)
-            half = "" if len(halves) == 2 else (  # noqa: PLR2004 - a day has two halves
-                _("morning") if halves == ["morning"] else _("afternoon")
+            half = (
+                ""
+                if len(halves) == 2
+
+                else (_("morning") if halves == ["morning"] else _("afternoon"))
             )
             url = record_url(record.__tablename__, record.id)
             found.append(Away(record.staff.name, kind.display(), half, url))
@@ -316,7 +318,7 @@ def _balance(one: Any) -> Balance:
         _("%(days)s days left", days=format_number(one.left)),
         max(0, min(100, percent)),
         _("of %(days)s days", days=format_number(one.of)),
-        "danger" if percent < 10 else "primary",  # noqa: PLR2004 - nearly used up
+        "danger" if percent < 10 else "primary",
     )
 
 
@@ -334,7 +336,12 @@ def _own_records(actor: Actor) -> tuple[list[ListRow], list[Column], str | None]
 
 
 def _heads() -> list[tuple[str, str]]:
-    return [("number", _("Number")), ("what", _("What")), ("when", _("When")), ("state", _("State"))]
+    return [
+        ("number", _("Number")),
+        ("what", _("What")),
+        ("when", _("When")),
+        ("state", _("State")),
+    ]
 
 
 def _own_row(record: Regulated) -> ListRow:
@@ -351,7 +358,9 @@ def _own_row(record: Regulated) -> ListRow:
         Cell("text", _detail(record)),
         Cell("chip", state, tone=tone_of(record.state)),
     ]
-    return ListRow(record.id, record.version, url, selectable=False, cells=cells, actions=[], more=[])
+    return ListRow(
+        record.id, record.version, url, selectable=False, cells=cells, actions=[], more=[]
+    )
 
 
 # figures
@@ -361,7 +370,19 @@ def _figures(page: HomePage) -> list[Figure]:
     waiting, overdue = page.waiting_count, len(page.overdue)
     away = len(page.away_today or [])
     return [
-        Figure(_("Waiting for me"), format_number(waiting), "#waiting", "warning" if waiting else "success"),
-        Figure(_("Overdue"), format_number(overdue), "#overdue-heading", "danger" if overdue else "success"),
-        Figure(_("Away today"), format_number(away), page.calendar_url or "#away-heading", "secondary"),
+        Figure(
+            _("Waiting for me"),
+            format_number(waiting),
+            "#waiting",
+            "warning" if waiting else "success",
+        ),
+        Figure(
+            _("Overdue"),
+            format_number(overdue),
+            "#overdue-heading",
+            "danger" if overdue else "success",
+        ),
+        Figure(
+            _("Away today"), format_number(away), page.calendar_url or "#away-heading", "secondary"
+        ),
     ]

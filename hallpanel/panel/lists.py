@@ -33,6 +33,8 @@ from hallpanel.panel.showing import (
     plain,
     record_url,
     shown,
+    state_word,
+    tone_of,
 )
 
 MANY_CHOICES = 50
@@ -152,7 +154,9 @@ def read_asked(args: MultiDict[str, str]) -> Asked:
         sort=args.get("sort") or None,
         after=args.get("after") or None,
         before=args.get("before") or None,
-        size=min(int(size), LARGEST_PAGE) if size.isascii() and size.isdigit() and int(size[:6]) else PAGE_SIZE,
+        size=min(int(size), LARGEST_PAGE)
+        if size.isascii() and size.isdigit() and int(size[:6])
+        else PAGE_SIZE,
     )
 
 
@@ -207,8 +211,10 @@ class ListPageMaker:
             exact_count_url=self._exact_url(count),
             search=self.asked.search,
             search_hint=self._search_hint(),
-            empty=_("Nothing here yet. %(thing)s appear here as soon as there are any.",
-                    thing=translate(getattr(self.entity, "plural", self.entity.label))),
+            empty=_(
+                "Nothing here yet. %(thing)s appear here as soon as there are any.",
+                thing=translate(getattr(self.entity, "plural", self.entity.label)),
+            ),
             columns=[self._head(name) for name in self.columns],
             rows=rows if bulk else [replace(row, selectable=False) for row in rows],
             filters=self._filters(),
@@ -236,8 +242,8 @@ class ListPageMaker:
             and value
         ]
         kept += [(name, value) for name, value in changes.items() if value]
-        args: MultiDict[str, str] = MultiDict(kept)
-        return url_for(f"{self.table}.index_view", **args.to_dict(flat=False))  # type: ignore[arg-type]
+        args: dict[str, Any] = MultiDict(kept).to_dict(flat=False)
+        return url_for(f"{self.table}.index_view", **args)
 
     def _hidden(self) -> list[tuple[str, str]]:
         keep = ("sort", "columns", "size")
@@ -288,9 +294,7 @@ class ListPageMaker:
     # filters
 
     def _filters(self) -> list[Filter]:
-        return [
-            self._filter(one) for one in self.entity.fields().values() if one.filter
-        ]
+        return [self._filter(one) for one in self.entity.fields().values() if one.filter]
 
     def _filter(self, declared: Field) -> Filter:
         now: dict[str, list[str]] = {}
@@ -366,10 +370,19 @@ class ListPageMaker:
 
     def _cell(self, name: str, row: Row) -> Cell:
         value = row.values[name]
+        if name == "state" and row.values.get("turn") is not None:
+            return self._state_with_turn(row)
         if name == self.entity.title:
             declared = self.entity.fields()[name]
             return Cell("link", shown(declared, value), url=record_url(self.table, row.id))
         return cell(self.entity, name, value, row.keys.get(name))
+
+    def _state_with_turn(self, row: Row) -> Cell:
+        """A state that waits says for whom: 待审批:督查科."""
+        state = row.values["state"]
+        turn = choice_word(self.entity.fields()["turn"], row.values["turn"])
+        text = _("%(state)s: %(turn)s", state=state_word(self.entity, state), turn=turn)
+        return Cell("chip", text, tone=tone_of(state))
 
     def _offered(self, row: Row) -> list[Transition]:
         """What the actor may try on a row, judged by its listed facts; no query a row."""
@@ -379,7 +392,7 @@ class ListPageMaker:
         found = []
         for transition in self.entity.workflow.leaving(row.values["state"]):
             own = transition.by.decides and shadow.concerns(self.actor)
-            if not own and transition.by.allows(self.actor, shadow):  # type: ignore[arg-type]
+            if not own and transition.by.allows(self.actor, shadow):
                 found.append(transition)
         return found
 
@@ -408,7 +421,7 @@ class _Shadow:
 
     def __new__(cls, entity: type[Regulated], row: Row) -> Any:
         """Make a detached record of the entity with the listed facts; it is in no session."""
-        facts = {"id": row.id, "version": row.version}
+        facts: dict[str, Any] = {"id": row.id, "version": row.version}
         for name, value in row.values.items():
             declared = entity.fields().get(name)
             if declared is None or "." in name:

@@ -102,7 +102,7 @@ class _Month:
     def _month(self) -> date:
         year, _dash, month = request.args.get("month", "").partition("-")
         if year.isdigit() and month.isdigit() and FIRST_YEAR <= int(year[:5]) <= LAST_YEAR:
-            if 1 <= int(month[:3]) <= 12:  # noqa: PLR2004 - the months of a year
+            if 1 <= int(month[:3]) <= 12:
                 return date(int(year), int(month), 1)
         return self.today.replace(day=1)
 
@@ -130,7 +130,9 @@ class _Month:
         return {
             "title": _("Leave calendar"),
             "clause": clause_link(self.entity.clause),
-            "month_label": _("%(year)s-%(month)s", year=self.first.year, month=f"{self.first.month:02d}"),
+            "month_label": _(
+                "%(year)s-%(month)s", year=self.first.year, month=f"{self.first.month:02d}"
+            ),
             "previous_url": self._url(self.first - timedelta(days=1)),
             "next_url": self._url(self.days[-1] + timedelta(days=1)),
             "today_url": self._url(self.today),
@@ -193,7 +195,11 @@ class _Month:
                 word = _("morning") if half.half.value == "morning" else _("afternoon")
                 title = f"{record.staff.name} · {kind.name} · {format_day(half.day)} {word}"
                 marks[(record.staff_id, half.day, half.half.value)] = (
-                    kind.letter, kind.tone, title, url, pending,
+                    kind.letter,
+                    kind.tone,
+                    title,
+                    url,
+                    pending,
                 )
         return marks
 
@@ -213,8 +219,12 @@ class _Month:
         if not halves:
             return None
         tightest = min(halves, key=lambda half: half.remaining)
-        title = _("%(day)s: %(remaining)s on post, %(minimum)s must be", day=format_day(day),
-                  remaining=tightest.remaining, minimum=tightest.minimum)
+        title = _(
+            "%(day)s: %(remaining)s on post, %(minimum)s must be",
+            day=format_day(day),
+            remaining=tightest.remaining,
+            minimum=tightest.minimum,
+        )
         return CoverCell(tightest.remaining, tightest.minimum, tightest.short, title)
 
     def _legend(self, spans: list[Regulated]) -> list[tuple[str, str, str]]:
@@ -223,7 +233,7 @@ class _Month:
 
     def _filters(self) -> list[Filter]:
         units = self._units()
-        if len(units) < 2:  # noqa: PLR2004 - there is nothing to choose
+        if len(units) < 2:
             return []
         choices = [(str(key), name) for key, name in units]
         chosen = {"is": [str(self.unit_id)]}

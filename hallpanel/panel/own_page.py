@@ -18,9 +18,10 @@ from wtforms.validators import EqualTo, InputRequired
 
 from hallpanel.engine import audit
 from hallpanel.engine.errors import Refusal
-from hallpanel.engine.roles import ROLE_LABELS
+from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.guard import actors, passwords, sessions
 from hallpanel.guard.actors import HeldRole
+from hallpanel.guard.granting import ADMINISTRATORS
 from hallpanel.guard.password_change import change_password
 from hallpanel.guard.sessions import SignInSession
 from hallpanel.panel.extensions import db
@@ -49,6 +50,8 @@ SYSTEMS = {
     "Linux": "Linux",
 }
 
+FIELDS = {"old": "old", "password": "new"}  # where the guard's answers belong on the form
+
 blueprint = Blueprint("own_page", __name__)
 
 
@@ -60,7 +63,7 @@ class PasswordForm(PanelForm):
         [InputRequired()],
         render_kw={"autocomplete": "current-password"},
     )
-    password = PasswordField(
+    new = PasswordField(
         _l("New password"),
         [InputRequired()],
         description=_l("At least %(shortest)s characters.", shortest=passwords.SHORTEST),
@@ -68,7 +71,7 @@ class PasswordForm(PanelForm):
     )
     again = PasswordField(
         _l("New password once more"),
-        [InputRequired(), EqualTo("password", _l("The two new passwords differ."))],
+        [InputRequired(), EqualTo("new", _l("The two new passwords differ."))],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -125,14 +128,14 @@ def _change(form: PasswordForm) -> str | None:
             db.session(),
             present().account.id,
             form.old.data,
-            form.password.data,
+            form.new.data,
             request_instant(),
             origin(),
             lifetime(),
         )
     except Refusal as refusal:
         token = None
-        form[refusal.field].errors = [refusal_sentence(refusal)]
+        form[FIELDS[refusal.field or "old"]].errors = [refusal_sentence(refusal)]
     db.session.commit()  # of a refusal too: the failure was counted
     return token
 
@@ -156,6 +159,10 @@ def _about(username: str) -> dict[str, Any]:
     return {
         "facts": [{"label": _("Account"), "value": username}],
         "roles": [_role_line(role) for role in held],
+        "delegations": [
+            (_("Today I decide for %(name)s as well", name=person.name), None)
+            for person in present().actor.delegators
+        ],
         "sessions": [_session_line(row) for row in _open_sessions()],
         "end_url": url_for("own_page.end_session"),
         "end_all_url": url_for("own_page.end_other_sessions"),
@@ -166,7 +173,14 @@ def _role_line(held: HeldRole) -> tuple[str, str, str]:
     since = _("since %(day)s", day=format_day(held.since))
     until = _("until %(day)s", day=format_day(held.until)) if held.until else ""
     period = f"{since}, {until}" if until else since
-    return translate(ROLE_LABELS[held.role]), held.unit_name or _("the whole hall"), period
+    return translate(ROLE_LABELS[held.role]), held.unit_name or _reach(held.role), period
+
+
+def _reach(role: Role) -> str:
+    """How far a role reaches that is held over no unit."""
+    if role is Role.STAFF:
+        return _("my own records")
+    return _("the panel itself") if role in ADMINISTRATORS else _("the whole hall")
 
 
 def _session_line(row: SignInSession) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hallpanel.engine.approval import ApprovalStep, StepState
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import Field, Kind, Regulated
 from hallpanel.engine.roles import ROLE_LABELS
-from hallpanel.engine.scope import SYSTEM, Actor, acting
+from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
 from hallpanel.engine.workdays import hall_calendar
 from hallpanel.panel.extensions import db
@@ -139,9 +139,7 @@ def record_page(record: Regulated, actor: Actor) -> RecordPage:
 def _buttons(record: Regulated, actor: Actor) -> list[Button]:
     """The transitions the reader may try; the next step first and filled."""
     table = record.__tablename__
-    found = sorted(
-        workflow.offered(record, actor), key=lambda t: (t.danger, not t.awaited)
-    )
+    found = sorted(workflow.offered(record, actor), key=lambda t: (t.danger, not t.awaited))
     buttons = [
         Button(
             translate(t.label),
@@ -233,8 +231,12 @@ def clock_chip(running: Any) -> Chip:
     title = _("Due %(day)s", day=format_day(due))
     if running.promise_due_at < request_instant():
         late = max(1, -left)
-        return Chip(_("overdue by %(days)s working days", days=late) + provisional, "danger",
-                    "exclamation-octagon-fill", title)
+        return Chip(
+            _("overdue by %(days)s working days", days=late) + provisional,
+            "danger",
+            "exclamation-octagon-fill",
+            title,
+        )
     if due == today or left == 0:
         return Chip(_("due today") + provisional, "warning", "clock-fill", title)
     tone = "warning" if left <= 1 else "success"
@@ -388,8 +390,12 @@ def _marks(record: Regulated) -> Iterator[Entry]:
     }
     for mark in deadline.marks(db.session(), record.__tablename__, record.id):
         yield Entry(
-            "action", mark.at, format_instant(mark.at), _("The panel"),
-            words.get(mark.kind, mark.kind), tone="danger" if mark.kind != "reminder" else "warning",
+            "action",
+            mark.at,
+            format_instant(mark.at),
+            _("The panel"),
+            words.get(mark.kind, mark.kind),
+            tone="danger" if mark.kind != "reminder" else "warning",
         )
 
 

@@ -1,6 +1,7 @@
 """Comments on a record."""
 
-from flask import Response, abort, redirect, request
+from flask import abort, redirect, request
+from werkzeug.wrappers import Response
 
 from hallpanel.engine import comments
 from hallpanel.engine.entity import Regulated

@@ -14,7 +14,6 @@ from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import Fact
 from hallpanel.panel.showing import Chip, choice_word, clause_url
 from hallpanel.rulebook.hall import clause as clauses
-
 from hallpanel.rulebook_table import Line, lines, outline
 
 blueprint = Blueprint("rulebook", __name__, url_prefix="/rulebook")
@@ -48,8 +47,7 @@ def index(chapter_id: str = "1") -> str:
         "title": _("Rule book"),
         "sentence": _("What the hall runs by, and what in the panel rests on each clause."),
         "chapters": [
-            (_title(c), url_for("rulebook.index", chapter_id=c["id"]), c is chapter)
-            for c in book
+            (_title(c), url_for("rulebook.index", chapter_id=c["id"]), c is chapter) for c in book
         ],
         "sections": [
             (

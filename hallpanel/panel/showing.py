@@ -168,8 +168,3 @@ def title_of(record: Regulated) -> str:
 def entity_of(table: str) -> type[Regulated]:
     """An entity by its table."""
     return REGISTRY[table]
-
-
-def days_text(days: Decimal) -> str:
-    """A number of days: 3 天 / 0.5 天."""
-    return _("%(days)s days", days=format_number(days))

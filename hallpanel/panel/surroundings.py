@@ -14,7 +14,7 @@ from hallpanel.panel.assets import version_of
 from hallpanel.panel.extensions import db
 from hallpanel.panel.icons import icon
 from hallpanel.panel.language import _, _l, translate
-from hallpanel.panel.person import signed_in
+from hallpanel.panel.person import present
 
 CHAPTERS: dict[str, tuple[Any, str]] = {
     "hall": (_l("Hall"), "bank"),
@@ -103,9 +103,7 @@ def figures(count: Any = None) -> Figures:
     if "figures" in g:
         found: Figures = g.figures
         return found
-    who = signed_in()
-    assert who is not None
-    actor = who.actor
+    actor = present().actor
     asked: dict[str, Any] = {}
     if actor.account_id is not None:
         asked["unread"] = outbox.unread_count(actor.account_id)
@@ -129,7 +127,7 @@ def _one_row(asked: dict[str, Any]) -> dict[str, int]:
     if not asked:
         return {}
     statement = select(*(value.label(name) for name, value in asked.items()))
-    return dict(db.session.execute(statement).one()._mapping)  # noqa: SLF001
+    return dict(db.session.execute(statement).one()._mapping)
 
 
 def waiting_for(entity: type[Regulated], actor: Actor) -> Select[Any] | None:
@@ -140,9 +138,7 @@ def waiting_for(entity: type[Regulated], actor: Actor) -> Select[Any] | None:
     for transition in entity.workflow.transitions:
         if not transition.awaited or not actor.reachable_roles & transition.by.roles:
             continue
-        waits = and_(
-            entity.state.in_(transition.source), transition.by.awaits(entity, actor)
-        )
+        waits = and_(entity.state.in_(transition.source), transition.by.awaits(entity, actor))
         if callable(transition.awaited):
             waits = and_(waits, transition.awaited(entity))
         found.append(waits)
@@ -179,10 +175,17 @@ def _me(actor: Actor, counted: Figures) -> Me:
     )
 
 
+def _in_menu(entity: type[Regulated], actor: Actor) -> bool:
+    """What one works with every day, and what one keeps; the rest is found by search."""
+    keeps = any(entity.access.may(actor, right) for right in ("create", "edit"))
+    return entity.access.may(actor, "read") and (entity.everyday or keeps)
+
+
 def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
     chapters: dict[str, list[NavItem]] = {}
-    for table, entity in REGISTRY.items():
-        if entity.access.may(actor, "read"):
+    for entity in sorted(REGISTRY.values(), key=lambda one: one.place):
+        table = entity.__tablename__
+        if _in_menu(entity, actor):
             url = url_for(f"{table}.index_view")
             count = counted.waiting.get(table, 0)
             item = NavItem(
@@ -191,7 +194,9 @@ def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
             chapters.setdefault(entity.chapter(), []).append(item)
     order = [*CHAPTERS, *(key for key in chapters if key not in CHAPTERS)]
     return [
-        Chapter(key, str(CHAPTERS.get(key, (key, ""))[0]), CHAPTERS.get(key, ("", "folder"))[1], items)
+        Chapter(
+            key, str(CHAPTERS.get(key, (key, ""))[0]), CHAPTERS.get(key, ("", "folder"))[1], items
+        )
         for key in order
         if (items := chapters.get(key))
     ]

@@ -7,8 +7,9 @@ and the same function of the engine acts, each record in a transaction of its ow
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
+from werkzeug.wrappers import Response
 
 from hallpanel.engine import records, workflow
 from hallpanel.engine.entity import Regulated
@@ -125,7 +126,9 @@ class TransitionPage:
         return self._render(may, refused)
 
     def _considered(self, record: Regulated) -> Act:
-        answers = self.form.values() if self.form is not None and request.form.get("confirm") else {}
+        answers = (
+            self.form.values() if self.form is not None and request.form.get("confirm") else {}
+        )
         return Act(db.session(), record, self.transition, self.actor, request_instant(), answers)
 
     def _render(self, may: list[Act], refused: list[tuple[str, str, str | None]]) -> str:
@@ -188,7 +191,9 @@ class TransitionPage:
             return self._single(done, refused)
         return self._many(done, refused)
 
-    def _act_on(self, record_id: int, version: int | None, answers: dict[str, Any]) -> Refusal | None:
+    def _act_on(
+        self, record_id: int, version: int | None, answers: dict[str, Any]
+    ) -> Refusal | None:
         session = db.session()
         record = records.find(session, self.entity, record_id)
         if record is None:
@@ -219,8 +224,10 @@ class TransitionPage:
         if not done:
             return self._refused_page(refused)
         name, url = done[0]
-        flash(_("%(verb)s: done. %(record)s", verb=translate(self.transition.label), record=name),
-              "success")
+        flash(
+            _("%(verb)s: done. %(record)s", verb=translate(self.transition.label), record=name),
+            "success",
+        )
         return redirect(wanted_path("url") or url, 303)
 
     def _refused_page(self, refused: list[tuple[str, str, str | None]]) -> str:
@@ -230,8 +237,11 @@ class TransitionPage:
         again = self.form is not None
         page = ActPage(
             title=translate(self.transition.label),
-            sentence=_("%(verb)s: %(record)s", verb=translate(self.transition.label),
-                       record=line_of(record)),
+            sentence=_(
+                "%(verb)s: %(record)s",
+                verb=translate(self.transition.label),
+                record=line_of(record),
+            ),
             records=[(record.id, record.version, line_of(record))] if again else [],
             expectations=[],
             form=self.form,
@@ -245,9 +255,7 @@ class TransitionPage:
         )
         return render_template("hallpanel/act.html", page=page, crumbs=self._crumbs(page.title))
 
-    def _many(
-        self, done: list[tuple[str, str]], refused: list[tuple[str, str, str | None]]
-    ) -> str:
+    def _many(self, done: list[tuple[str, str]], refused: list[tuple[str, str, str | None]]) -> str:
         page = {
             "title": translate(self.transition.label),
             "sentence": _("%(done)s done, %(refused)s not", done=len(done), refused=len(refused)),

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-23 22:01:05.101035
+Create Date: 2026-11-23 22:09:40.906881
 """
 
 import sqlalchemy as sa
@@ -107,6 +107,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_clause_number'), ['number'], unique=False)
         batch_op.create_index(batch_op.f('ix_clause_since'), ['since'], unique=False)
 
+    op.create_table('closed_month',
+    sa.Column('year', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('month', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('year', 'month', name=op.f('pk_closed_month'))
+    )
     op.create_table('comment',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('table_name', sa.String(length=63), nullable=False),
@@ -240,6 +246,31 @@ def upgrade() -> None:
         batch_op.create_index('ix_message_not_posted', ['id'], unique=False, sqlite_where=sa.text('posted_at IS NULL'), postgresql_where=sa.text('posted_at IS NULL'))
         batch_op.create_index('ix_message_record', ['table_name', 'record_id'], unique=False)
         batch_op.create_index('ix_message_unread', ['to_account_id'], unique=False, sqlite_where=sa.text('read_at IS NULL'), postgresql_where=sa.text('read_at IS NULL'))
+
+    op.create_table('point_entry',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('points', sa.Numeric(precision=6, scale=2), nullable=False),
+    sa.Column('clause', sa.String(length=16), nullable=False),
+    sa.Column('rule_key', sa.String(length=63), nullable=False),
+    sa.Column('subject_kind', sa.String(length=32), nullable=False),
+    sa.Column('staff_id', sa.Integer(), nullable=True),
+    sa.Column('unit_id', sa.Integer(), nullable=False),
+    sa.Column('source_table', sa.String(length=63), nullable=False),
+    sa.Column('source_id', sa.Integer(), nullable=False),
+    sa.Column('source_event', sa.String(length=63), nullable=False),
+    sa.Column('status', sa.String(length=32), nullable=False),
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('reverses_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['reverses_id'], ['point_entry.id'], name=op.f('fk_point_entry_reverses_id_point_entry')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_point_entry'))
+    )
+    with op.batch_alter_table('point_entry', schema=None) as batch_op:
+        batch_op.create_index('ix_point_entry_staff', ['staff_id', 'day'], unique=False)
+        batch_op.create_index('ix_point_entry_unit', ['unit_id', 'day'], unique=False)
+        batch_op.create_index('uq_point_entry_person', ['source_table', 'source_id', 'source_event', 'clause', 'staff_id'], unique=True, sqlite_where=sa.text("subject_kind = 'person'"), postgresql_where=sa.text("subject_kind = 'person'"))
+        batch_op.create_index('uq_point_entry_unit', ['source_table', 'source_id', 'source_event', 'clause', 'unit_id'], unique=True, sqlite_where=sa.text("subject_kind = 'unit'"), postgresql_where=sa.text("subject_kind = 'unit'"))
 
     op.create_table('point_rule',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -456,6 +487,7 @@ def upgrade() -> None:
     sa.Column('demonstration', sa.Boolean(), server_default=sa.text('0'), nullable=False),
     sa.Column('language', sa.String(length=20), nullable=True),
     sa.Column('theme', sa.String(length=10), nullable=True),
+    sa.Column('mail', sa.String(length=254), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('failures >= 0', name=op.f('ck_account_failures_counted')),
     sa.ForeignKeyConstraint(['staff_id'], ['staff.id'], name=op.f('fk_account_staff_id_staff')),
@@ -547,10 +579,10 @@ def upgrade() -> None:
 
     op.create_table('window_assignment',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('since', sa.Date(), nullable=False),
-    sa.Column('until', sa.Date(), nullable=True),
     sa.Column('staff_id', sa.Integer(), nullable=False),
     sa.Column('window_id', sa.Integer(), nullable=False),
+    sa.Column('since', sa.Date(), nullable=False),
+    sa.Column('until', sa.Date(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['staff_id'], ['staff.id'], name=op.f('fk_window_assignment_staff_id_staff'), ondelete='RESTRICT'),
@@ -778,6 +810,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_point_rule_key'))
 
     op.drop_table('point_rule')
+    with op.batch_alter_table('point_entry', schema=None) as batch_op:
+        batch_op.drop_index('uq_point_entry_unit', sqlite_where=sa.text("subject_kind = 'unit'"), postgresql_where=sa.text("subject_kind = 'unit'"))
+        batch_op.drop_index('uq_point_entry_person', sqlite_where=sa.text("subject_kind = 'person'"), postgresql_where=sa.text("subject_kind = 'person'"))
+        batch_op.drop_index('ix_point_entry_unit')
+        batch_op.drop_index('ix_point_entry_staff')
+
+    op.drop_table('point_entry')
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.drop_index('ix_message_unread', sqlite_where=sa.text('read_at IS NULL'), postgresql_where=sa.text('read_at IS NULL'))
         batch_op.drop_index('ix_message_record')
@@ -809,6 +848,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_comment_record')
 
     op.drop_table('comment')
+    op.drop_table('closed_month')
     with op.batch_alter_table('clause', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_clause_since'))
         batch_op.drop_index(batch_op.f('ix_clause_number'))

@@ -59,9 +59,15 @@ class AttendanceDay(Regulated):
     plural = _l("Attendance")
     title = "day"
     owner = "staff"
+    place = 20
+    everyday = True
     icon = "calendar-check"
     access = Access(read=STANDARD_REACH)
     unique_together = ("staff_id", "day")
+
+    staff_id: Mapped[int]
+    morning_leave_id: Mapped[int | None]
+    afternoon_leave_id: Mapped[int | None]
 
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True)
     day: Mapped[date] = column(_l("Day"), filter=True)
@@ -121,4 +127,6 @@ def attended(session: Session, staff_id: int, halves: list[HalfDay]) -> HalfDay 
         AttendanceDay.staff_id == staff_id, AttendanceDay.day.in_(days)
     )
     by_day = {row.day: row for row in session.scalars(query)}
-    return next((h for h in halves if h.day in by_day and by_day[h.day].mark(h.half) in at_post), None)
+    return next(
+        (h for h in halves if h.day in by_day and by_day[h.day].mark(h.half) in at_post), None
+    )

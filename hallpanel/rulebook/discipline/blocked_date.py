@@ -19,6 +19,8 @@ class BlockedDate(Regulated):
     label = _l("Blocked date")
     plural = _l("Blocked dates")
     title = "reason"
+    place = 40
+    everyday = True
     icon = "calendar-x"
     unit_bound = False
     access = REFERENCE

@@ -114,7 +114,8 @@ def grant_year(session: Session, year: int, at: datetime) -> int:
     """Grant the year's allowances to all who have not had them; say how many were granted."""
     types = session.scalars(
         select(LeaveType).where(
-            LeaveType.entitlement != Entitlement.NONE, LeaveType.retired_on == None  # noqa: E711
+            LeaveType.entitlement != Entitlement.NONE,
+            LeaveType.retired_on == None,  # noqa: E711
         )
     ).all()
     granted = 0

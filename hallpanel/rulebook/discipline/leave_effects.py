@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import approval, ledger, outbox, records, recipients, workdays, workflow
+from hallpanel.engine import approval, ledger, outbox, recipients, records, workdays, workflow
 from hallpanel.engine.approval import StepState
 from hallpanel.engine.clock import hall_day
+from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.words import Phrase, _l
@@ -49,8 +50,9 @@ def reserve_days(act: Act) -> None:
 def _(act: Act) -> Iterator[Phrase]:
     record = act.record
     if record.leave_type.keeps_balance:
-        yield _l("%(days)s days of %(type)s are reserved", days=record.days,
-                 type=record.leave_type.name)
+        yield _l(
+            "%(days)s days of %(type)s are reserved", days=record.days, type=record.leave_type.name
+        )
 
 
 @effect
@@ -62,8 +64,7 @@ def begin_approval(act: Act) -> None:
 @begin_approval.foresees
 def _(act: Act) -> Iterator[Phrase]:
     for position, role in enumerate(_tiers(act), start=1):
-        yield _l("Step %(position)s: %(role)s decides", position=position,
-                 role=ROLE_LABELS[role])
+        yield _l("Step %(position)s: %(role)s decides", position=position, role=ROLE_LABELS[role])
 
 
 @effect
@@ -71,8 +72,11 @@ def ask_substitute(act: Act) -> None:
     """The substitute named on the form is asked to accept."""
     accounts = recipients.accounts_of_staff(act.session, act.record.substitute_id)
     if accounts:
-        phrase = _l("%(who)s asks you to stand in: %(number)s", who=act.record.staff.name,
-                    number=act.record.number)
+        phrase = _l(
+            "%(who)s asks you to stand in: %(number)s",
+            who=act.record.staff.name,
+            number=act.record.number,
+        )
         outbox.tell(act.session, accounts, phrase, at=act.at, record=act.record)
 
 
@@ -92,8 +96,9 @@ def use_days(act: Act) -> None:
 def _(act: Act) -> Iterator[Phrase]:
     record = act.record
     if record.leave_type.keeps_balance:
-        yield _l("%(days)s days of %(type)s count as used", days=record.days,
-                 type=record.leave_type.name)
+        yield _l(
+            "%(days)s days of %(type)s count as used", days=record.days, type=record.leave_type.name
+        )
 
 
 @effect
@@ -108,8 +113,10 @@ def explain_absence(act: Act) -> None:
 @explain_absence.foresees
 def _(act: Act) -> Iterator[Phrase]:
     halves = act.record.span.working_halves(workdays.hall_calendar(act.session))
-    yield _l("Attendance: %(days)s working days are explained by this leave",
-             days=Decimal(len(halves)) / 2)
+    yield _l(
+        "Attendance: %(days)s working days are explained by this leave",
+        days=Decimal(len(halves)) / 2,
+    )
 
 
 def _set_leave(session: Session, record: Any, half: HalfDay, leave: Any, at: datetime) -> None:
@@ -164,8 +171,11 @@ def give_days_back(act: Act) -> None:
 def _(act: Act) -> Iterator[Phrase]:
     record = act.record
     if record.leave_type.keeps_balance and record.state != "draft":
-        yield _l("%(days)s days of %(type)s are given back", days=record.days,
-                 type=record.leave_type.name)
+        yield _l(
+            "%(days)s days of %(type)s are given back",
+            days=record.days,
+            type=record.leave_type.name,
+        )
 
 
 @effect
@@ -290,6 +300,13 @@ def absent_until(session: Session, record: Any, at: datetime) -> int:
             new += 1
     session.flush()
     return new
+
+
+def extend_absences(session: Session, at: datetime) -> int:
+    """Each half day that passes while somebody has not reported back is one more of absence."""
+    entity: Any = REGISTRY["leave_request"]
+    overstayed = session.scalars(select(entity).where(entity.state == "overstayed")).all()
+    return sum(absent_until(session, record, at) for record in overstayed)
 
 
 def _next_half(record: Any) -> Half:

@@ -22,11 +22,11 @@ class LeaveEntitlement(Regulated):
     access = REFERENCE
     unique_together = ("leave_type_id", "years_from", "since")
 
+    leave_type_id: Mapped[int]
+
     leave_type: Mapped[LeaveType] = related(_l("Leave type"), filter=True)
     years_from: Mapped[int] = column(_l("From years worked"))
     days: Mapped[Decimal] = column(_l("Days a year"), places=1)
     since: Mapped[date] = column(_l("In force since"))
 
-    list_view = ListView(
-        "leave_type", "years_from", "days", "since", search=("leave_type.name",)
-    )
+    list_view = ListView("leave_type", "years_from", "days", "since", search=("leave_type.name",))

@@ -66,9 +66,15 @@ class LeaveEntry(Regulated):
     plural = _l("Leave balance")
     title = "id"
     owner = "staff"
+    place = 30
+    everyday = True
     icon = "journal-plus"
     access = Access(read=STANDARD_REACH, create=(Role.HALL_ADMIN,), imports=(Role.HALL_ADMIN,))
     standing = staticmethod(standings)
+
+    staff_id: Mapped[int]
+    leave_type_id: Mapped[int]
+    request_id: Mapped[int | None]
 
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True)
     leave_type: Mapped[LeaveType] = related(_l("Leave type"), filter=True)
@@ -109,7 +115,7 @@ class LeaveEntry(Regulated):
 
 def balance(session: Session, staff_id: int, leave_type_id: int, year: int) -> Decimal:
     """The days left of a person's allowance: the sum of the entries."""
-    total = session.scalar(
+    total: Decimal | None = session.scalar(
         select(func.sum(LeaveEntry.days)).where(
             LeaveEntry.staff_id == staff_id,
             LeaveEntry.leave_type_id == leave_type_id,

@@ -44,9 +44,7 @@ def span_problems(record: Any) -> Iterator[Refusal]:
     elif span.last_day - span.first_day > LONGEST_SPAN:
         yield Refusal(_l("the span is longer than any leave there is"), field="last_day")
     elif not record.days:
-        yield Refusal(
-            _l("there is no working day in it, so no leave is needed"), field="first_day"
-        )
+        yield Refusal(_l("there is no working day in it, so no leave is needed"), field="first_day")
     if not record.leave_type.half_days and not span.whole_days:
         yield Refusal(
             _l("%(type)s is taken in whole days", type=record.leave_type.name),
@@ -85,7 +83,10 @@ def balance_short(act: Any) -> Phrase | None:
         if days > left:
             return _l(
                 "%(type)s of %(year)s has %(left)s days left, %(days)s are asked for",
-                type=record.leave_type.name, year=str(year), left=left, days=days,
+                type=record.leave_type.name,
+                year=str(year),
+                left=left,
+                days=days,
             )
     return None
 
@@ -103,7 +104,9 @@ def notice_short(act: Any) -> Phrase | None:
         return None
     return _l(
         "%(type)s is asked for %(days)s working days ahead, that is from %(day)s on",
-        type=record.leave_type.name, days=needed, day=earliest,
+        type=record.leave_type.name,
+        days=needed,
+        day=earliest,
     )
 
 
@@ -115,7 +118,8 @@ def span_too_long(act: Any) -> Phrase | None:
         return None
     return _l(
         "%(type)s is at most %(largest)s days at a time",
-        type=record.leave_type.name, largest=largest,
+        type=record.leave_type.name,
+        largest=largest,
     )
 
 
@@ -126,8 +130,11 @@ def certificate_missing(act: Any) -> Refusal | None:
     if after is None or record.days < after or attachments_of(act.session, record):
         return None
     return Refusal(
-        _l("%(type)s of %(days)s days needs a certificate", type=record.leave_type.name,
-           days=record.days),
+        _l(
+            "%(type)s of %(days)s days needs a certificate",
+            type=record.leave_type.name,
+            days=record.days,
+        ),
         then=_l("Attach it to the request, then submit again."),
     )
 
@@ -141,7 +148,8 @@ def already_attended(act: Any) -> Phrase | None:
         return None
     return _l(
         "the clock has them at the post on %(day)s, %(half)s",
-        day=at_post.day, half=HALF_WORDS[at_post.half],
+        day=at_post.day,
+        half=HALF_WORDS[at_post.half],
     )
 
 
@@ -152,8 +160,12 @@ def blocked(act: Any) -> Refusal | None:
     if stop is None or (OVERRIDING & act.actor.reachable_roles and act.reason):
         return None
     return Refusal(
-        _l("%(first)s to %(last)s is blocked: %(reason)s", first=stop.first_day,
-           last=stop.last_day, reason=stop.reason),
+        _l(
+            "%(first)s to %(last)s is blocked: %(reason)s",
+            first=stop.first_day,
+            last=stop.last_day,
+            reason=stop.reason,
+        ),
         then=_l("The director or the hall administrator may override it with a reason."),
     )
 
@@ -173,8 +185,12 @@ def window_unstaffed(act: Any) -> Refusal | None:
 def _short(window: Any, half: Any, remaining: int) -> Refusal:
     words = {"window": window.number, "day": half.day, "half": HALF_WORDS[half.half]}
     why = (
-        _l("window %(window)s would have %(remaining)s on %(day)s %(half)s, %(minimum)s must stay",
-           remaining=remaining, minimum=window.minimum_staff, **words)
+        _l(
+            "window %(window)s would have %(remaining)s on %(day)s %(half)s, %(minimum)s must stay",
+            remaining=remaining,
+            minimum=window.minimum_staff,
+            **words,
+        )
         if remaining
         else _l("window %(window)s would have nobody on %(day)s %(half)s", **words)
     )
@@ -194,8 +210,12 @@ def both_of_pair_away(act: Any) -> Refusal | None:
         return None
     first = min(both)
     return Refusal(
-        _l("the A/B partner %(partner)s is away on %(day)s %(half)s too",
-           partner=partner.name, day=first.day, half=HALF_WORDS[first.half]),
+        _l(
+            "the A/B partner %(partner)s is away on %(day)s %(half)s too",
+            partner=partner.name,
+            day=first.day,
+            half=HALF_WORDS[first.half],
+        ),
         then=_l("Name a substitute; once they accept, it can be approved."),
     )
 
@@ -230,9 +250,7 @@ def not_begun(act: Any) -> Refusal | None:
     """What has begun is not withdrawn but cancelled by the approver (L7)."""
     if act.record.state in ("draft", "submitted") or act.at < act.record.span.begins:
         return None
-    return Refusal(
-        _l("the leave has begun"), then=_l("Ask your section lead to cancel it.")
-    )
+    return Refusal(_l("the leave has begun"), then=_l("Ask your section lead to cancel it."))
 
 
 def leave_has_come(act: Any) -> Phrase | None:
@@ -273,8 +291,8 @@ def extension_is_possible(act: Any) -> Refusal | None:
 
 def extension_of(session: Session, record: Any) -> Any:
     """The request that extends a leave and is open or granted, if there is one."""
-    entity = REGISTRY["leave_request"]
-    query = select(entity).where(entity.extends_id == record.id, entity.state.in_(OPEN))  # type: ignore[attr-defined]
+    entity: Any = REGISTRY["leave_request"]
+    query = select(entity).where(entity.extends_id == record.id, entity.state.in_(OPEN))
     return session.scalars(query).first()
 
 
@@ -294,6 +312,11 @@ def ends_tomorrow(entity: Any, at: datetime) -> Any:
 
 
 ON_SUBMISSION = (
-    overlap, balance_short, notice_short, span_too_long, certificate_missing, already_attended,
+    overlap,
+    balance_short,
+    notice_short,
+    span_too_long,
+    certificate_missing,
+    already_attended,
 )
 ON_APPROVAL = (blocked, window_unstaffed, both_of_pair_away)

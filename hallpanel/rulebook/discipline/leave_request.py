@@ -40,7 +40,8 @@ from hallpanel.engine.workflow import (
 )
 from hallpanel.rulebook.discipline import leave_effects as effects
 from hallpanel.rulebook.discipline import leave_guards as guards
-from hallpanel.rulebook.discipline.cover import AWAY_STATES, cover_of, cover_note
+from hallpanel.rulebook.discipline.cover import AWAY_STATES, cover_note, cover_of
+from hallpanel.rulebook.discipline.leave_balance import keep_allowances
 from hallpanel.rulebook.discipline.leave_days import Half, Span
 from hallpanel.rulebook.discipline.leave_type import LeaveType
 from hallpanel.rulebook.hall.staff import Staff
@@ -56,6 +57,8 @@ class LeaveRequest(Regulated):
     clause = "2.1.2"
     label = _l("Leave request")
     plural = _l("Leave requests")
+    place = 10
+    everyday = True
     series = "QJ"
     owner = "staff"
     parties = ("substitute",)
@@ -110,87 +113,156 @@ class LeaveRequest(Regulated):
     workflow = Workflow(
         State.DRAFT,
         Transition(
-            "submit", State.DRAFT, State.SUBMITTED,
-            by=OwnerMay(), clause="2.1.2", when=guards.ON_SUBMISSION,
+            "submit",
+            State.DRAFT,
+            State.SUBMITTED,
+            by=OwnerMay(),
+            clause="2.1.2",
+            when=guards.ON_SUBMISSION,
             then=(effects.reserve_days, effects.begin_approval, effects.ask_substitute),
             awaited=True,
         ),
         Transition(
-            "approve", State.SUBMITTED, State.APPROVED,
-            by=ApproverMay(), clause="2.1.2", when=guards.ON_APPROVAL, asks=REMARK,
+            "approve",
+            State.SUBMITTED,
+            State.APPROVED,
+            by=ApproverMay(),
+            clause="2.1.2",
+            when=guards.ON_APPROVAL,
+            asks=REMARK,
             then=(effects.use_days, effects.explain_absence),
-            step=True, bulk=True, awaited=True,
+            step=True,
+            bulk=True,
+            awaited=True,
         ),
         Transition(
-            "refuse", State.SUBMITTED, State.REFUSED,
-            by=ApproverMay(), clause="2.1.2", asks=REASON,
-            then=(effects.end_as_refused, effects.give_days_back), bulk=True, danger=True,
+            "refuse",
+            State.SUBMITTED,
+            State.REFUSED,
+            by=ApproverMay(),
+            clause="2.1.2",
+            asks=REASON,
+            then=(effects.end_as_refused, effects.give_days_back),
+            bulk=True,
+            danger=True,
         ),
         Transition(
-            "escalate", State.SUBMITTED, State.SUBMITTED,
-            by=ApproverMay(), clause="2.1.2", asks=REASON, then=effects.hand_up,
+            "escalate",
+            State.SUBMITTED,
+            State.SUBMITTED,
+            by=ApproverMay(),
+            clause="2.1.2",
+            asks=REASON,
+            then=effects.hand_up,
         ),
         Transition(
-            "name_substitute", State.SUBMITTED, State.SUBMITTED,
+            "name_substitute",
+            State.SUBMITTED,
+            State.SUBMITTED,
             label=_l("Name a substitute"),
-            by=Either(OwnerMay(), Holds(Role.LEAD, Role.HALL_ADMIN)), clause="2.1.2",
+            by=Either(OwnerMay(), Holds(Role.LEAD, Role.HALL_ADMIN)),
+            clause="2.1.2",
             asks=(Ask("substitute", _l("Substitute"), Kind.RELATION, target="staff"),),
-            when=guards.substitute_can_stand_in, then=effects.name_substitute,
+            when=guards.substitute_can_stand_in,
+            then=effects.name_substitute,
             tells=(Party("substitute"),),
         ),
         Transition(
-            "accept_cover", State.SUBMITTED, State.SUBMITTED,
+            "accept_cover",
+            State.SUBMITTED,
+            State.SUBMITTED,
             label=_l("Accept to stand in"),
-            by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
-            then=effects.accept_cover, awaited=lambda entity: entity.cover_accepted_at.is_(None),
+            by=PartyMay("substitute"),
+            clause="2.1.2",
+            when=guards.cover_is_open,
+            then=effects.accept_cover,
+            awaited=lambda entity: entity.cover_accepted_at.is_(None),
         ),
         Transition(
-            "decline_cover", State.SUBMITTED, State.SUBMITTED,
+            "decline_cover",
+            State.SUBMITTED,
+            State.SUBMITTED,
             label=_l("Decline to stand in"),
-            by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
-            asks=REASON, then=effects.decline_cover, danger=True,
+            by=PartyMay("substitute"),
+            clause="2.1.2",
+            when=guards.cover_is_open,
+            asks=REASON,
+            then=effects.decline_cover,
+            danger=True,
         ),
         Transition(
-            "withdraw", (State.DRAFT, State.SUBMITTED, State.APPROVED, State.HANDED_OVER),
+            "withdraw",
+            (State.DRAFT, State.SUBMITTED, State.APPROVED, State.HANDED_OVER),
             State.WITHDRAWN,
-            by=OwnerMay(), clause="2.1.2", when=guards.not_begun,
+            by=OwnerMay(),
+            clause="2.1.2",
+            when=guards.not_begun,
             then=(effects.end_as_void, effects.give_days_back, effects.clear_attendance),
             danger=True,
         ),
         Transition(
-            "hand_over", State.APPROVED, State.HANDED_OVER,
-            by=Either(OwnerMay(), PartyMay("substitute"), Holds(Role.LEAD)), clause="2.1.2",
+            "hand_over",
+            State.APPROVED,
+            State.HANDED_OVER,
+            by=Either(OwnerMay(), PartyMay("substitute"), Holds(Role.LEAD)),
+            clause="2.1.2",
             asks=REMARK,
         ),
         Transition(
-            "leave_post", (State.APPROVED, State.HANDED_OVER), State.ON_LEAVE,
-            by=OwnerMay(), clause="2.1.2", when=guards.leave_has_come, then=effects.note_leaving,
+            "leave_post",
+            (State.APPROVED, State.HANDED_OVER),
+            State.ON_LEAVE,
+            by=OwnerMay(),
+            clause="2.1.2",
+            when=guards.leave_has_come,
+            then=effects.note_leaving,
         ),
         Transition(
-            "return", (State.ON_LEAVE, State.OVERSTAYED), State.RETURNED,
-            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)), clause="2.1.2",
+            "return",
+            (State.ON_LEAVE, State.OVERSTAYED),
+            State.RETURNED,
+            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)),
+            clause="2.1.2",
             asks=(
-                Ask("returned_at", _l("Back at the post since"), Kind.INSTANT, optional=True,
-                    hint=_l("Empty: now.")),
+                Ask(
+                    "returned_at",
+                    _l("Back at the post since"),
+                    Kind.INSTANT,
+                    optional=True,
+                    hint=_l("Empty: now."),
+                ),
             ),
             when=guards.return_is_possible,
-            then=(effects.note_return, effects.give_unused_back), awaited=True,
+            then=(effects.note_return, effects.give_unused_back),
+            awaited=True,
         ),
         Transition(
-            "extend", State.ON_LEAVE, State.ON_LEAVE,
-            by=OwnerMay(), clause="2.1.2",
+            "extend",
+            State.ON_LEAVE,
+            State.ON_LEAVE,
+            by=OwnerMay(),
+            clause="2.1.2",
             asks=(Ask("last_day", _l("Until"), Kind.DAY), *REASON),
-            when=guards.extension_is_possible, then=effects.request_extension,
+            when=guards.extension_is_possible,
+            then=effects.request_extension,
         ),
         Transition(
-            "cancel", (State.APPROVED, State.HANDED_OVER, State.ON_LEAVE), State.CANCELLED,
+            "cancel",
+            (State.APPROVED, State.HANDED_OVER, State.ON_LEAVE),
+            State.CANCELLED,
             by=Holds(Role.LEAD, Role.SUPERVISION, Role.DEPUTY, Role.DIRECTOR, Role.HALL_ADMIN),
-            clause="2.1.2", asks=REASON,
-            then=(effects.give_days_back, effects.clear_attendance), danger=True,
+            clause="2.1.2",
+            asks=REASON,
+            then=(effects.give_days_back, effects.clear_attendance),
+            danger=True,
         ),
         Transition(
-            "overstay", State.ON_LEAVE, State.OVERSTAYED,
-            by=SystemMay(), clause="2.1.1", when=guards.not_back_in_time,
+            "overstay",
+            State.ON_LEAVE,
+            State.OVERSTAYED,
+            by=SystemMay(),
+            clause="2.1.1",
+            when=guards.not_back_in_time,
             then=effects.mark_absence,
         ),
     )
@@ -209,15 +281,24 @@ class LeaveRequest(Regulated):
         Timed("leave_post", guards.begun_at),
         Timed("overstay", guards.ended_at),
     )
+    chores = (keep_allowances, effects.extend_absences)
     reminders = (
         Reminder(
-            "last_day", guards.ends_tomorrow,
+            "last_day",
+            guards.ends_tomorrow,
             _l("Leave %(name)s ends tomorrow. Report back when you are at your post again."),
         ),
     )
     list_view = ListView(
-        "number", "staff", "leave_type", "first_day", "last_day", "days", "state", "turn",
-        search=("number", "staff.name"), order=("-first_day",),
+        "number",
+        "staff",
+        "leave_type",
+        "first_day",
+        "last_day",
+        "days",
+        "state",
+        search=("number", "staff.name"),
+        order=("-first_day",),
     )
     calendar_view = CalendarView(
         "first_day", "last_day", away=AWAY_STATES, pending=("submitted",), cover=cover_of
@@ -242,4 +323,4 @@ class LeaveRequest(Regulated):
 
     def title_line(self) -> tuple[object, ...]:
         """Who, what and how long, for headings and rows."""
-        return (self.staff.name, self.leave_type.name, self.days)
+        return (self.staff.name, self.leave_type.name, _l("%(days)s days", days=self.days))

@@ -33,7 +33,9 @@ class LeaveTier(Regulated):
     list_view = ListView("role", "above_days", "since", search=(), order=("above_days",))
 
 
-def tiers_for(session: Session, days: Decimal, day: date, owner_roles: frozenset[Role]) -> list[Role]:
+def tiers_for(
+    session: Session, days: Decimal, day: date, owner_roles: frozenset[Role]
+) -> list[Role]:
     """The roles that must agree to so many days of leave, lowest first.
 
     The tiers in force on `day` decide. Whoever holds a tier starts one above it: a lead's own

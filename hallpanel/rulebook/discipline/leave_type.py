@@ -51,9 +51,7 @@ class LeaveType(Regulated):
 
     code: Mapped[str] = column(_l("Code"), secrecy=Secrecy.PUBLIC, length=30, unique=True)
     name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.PUBLIC, length=40, unique=True)
-    letter: Mapped[str] = column(
-        _l("Letter in the calendar"), secrecy=Secrecy.PUBLIC, length=2
-    )
+    letter: Mapped[str] = column(_l("Letter in the calendar"), secrecy=Secrecy.PUBLIC, length=2)
     tone: Mapped[str] = column(_l("Colour"), secrecy=Secrecy.PUBLIC, length=20, default="primary")
     entitlement: Mapped[Entitlement] = column(
         _l("Allowance"),
@@ -74,9 +72,7 @@ class LeaveType(Regulated):
         labels={"working": _l("Working days"), "calendar": _l("Calendar days")},
     )
     half_days: Mapped[bool] = column(_l("Half days allowed"), group=DAYS, default=True)
-    largest_span: Mapped[Decimal | None] = column(
-        _l("Largest span in days"), group=DAYS, places=1
-    )
+    largest_span: Mapped[Decimal | None] = column(_l("Largest span in days"), group=DAYS, places=1)
     carry_until: Mapped[str | None] = column(
         _l("Carried over until"),
         group=DAYS,
@@ -87,9 +83,7 @@ class LeaveType(Regulated):
     certificate_after_days: Mapped[Decimal | None] = column(
         _l("Certificate from how many days"), group=RULES, places=1
     )
-    notice_days: Mapped[int] = column(
-        _l("Notice in working days"), group=RULES, default=0
-    )
+    notice_days: Mapped[int] = column(_l("Notice in working days"), group=RULES, default=0)
     decided: Mapped[DecidedBy] = column(
         _l("Decided where"),
         group=RULES,

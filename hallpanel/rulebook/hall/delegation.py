@@ -30,6 +30,8 @@ class Delegation(Regulated):
     title = "id"
     owner = "delegator"
     parties = ("delegate",)
+    place = 40
+    everyday = True
     icon = "person-check"
     access = Access(
         read={

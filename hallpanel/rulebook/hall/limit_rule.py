@@ -37,7 +37,9 @@ class LimitRule(Regulated):
     since: Mapped[date] = column(_l("In force since"), filter=True)
     note: Mapped[str | None] = column(_l("Note"), secrecy=Secrecy.PUBLIC)
 
-    list_view = ListView("key", "amount", "unit", "clause_number", "since", "note", search=("key", "note"))
+    list_view = ListView(
+        "key", "amount", "unit", "clause_number", "since", "note", search=("key", "note")
+    )
 
     def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
         """A limit is not negative."""

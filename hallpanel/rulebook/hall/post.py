@@ -19,8 +19,6 @@ class Post(Regulated):
     access = REFERENCE
 
     name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.PUBLIC, unique=True)
-    duties: Mapped[str | None] = column(
-        _l("Duties"), kind=Kind.LONG_TEXT, secrecy=Secrecy.PUBLIC
-    )
+    duties: Mapped[str | None] = column(_l("Duties"), kind=Kind.LONG_TEXT, secrecy=Secrecy.PUBLIC)
 
     list_view = ListView("name", "duties", search=("name",))

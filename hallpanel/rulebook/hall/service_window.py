@@ -13,6 +13,8 @@ class ServiceWindow(Regulated):
     clause = "1.2.1"
     label = _l("Service window")
     plural = _l("Service windows")
+    place = 30
+    everyday = True
     icon = "window"
     retires = True
     access = REFERENCE

@@ -29,6 +29,8 @@ class Staff(Regulated):
     plural = _l("Staff")
     title = "name"
     owner = "self"
+    place = 10
+    everyday = True
     icon = "people"
     retires = True
     access = Access(
@@ -48,7 +50,9 @@ class Staff(Regulated):
         export=(Role.LEAD, Role.SUPERVISION, Role.DEPUTY, Role.DIRECTOR, Role.HALL_ADMIN),
     )
 
-    number: Mapped[str] = column(_l("Staff number"), secrecy=Secrecy.INTERNAL, length=20, unique=True)
+    number: Mapped[str] = column(
+        _l("Staff number"), secrecy=Secrecy.INTERNAL, length=20, unique=True
+    )
     name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.INTERNAL, length=80, index=True)
     unit: Mapped[Unit] = related(_l("Window unit"), filter=True)
     post: Mapped[Post | None] = related(_l("Post"), filter=True)

@@ -22,6 +22,8 @@ class Unit(Regulated):
     label = _l("Window unit")
     plural = _l("Window units")
     title = "name"
+    place = 20
+    everyday = True
     icon = "building"
     unit_bound = False
     retires = True

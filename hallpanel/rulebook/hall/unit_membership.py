@@ -21,6 +21,8 @@ class UnitMembership(Regulated):
     access = REFERENCE
     unique_together = ("staff_id", "since")
 
+    staff_id: Mapped[int]
+
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True)
     unit: Mapped[Unit] = related(_l("Window unit"), filter=True)
     since: Mapped[date] = column(_l("Since"))

@@ -22,6 +22,9 @@ class WindowAssignment(Regulated):
     access = REFERENCE
     unique_together = ("staff_id", "window_id", "since")
 
+    staff_id: Mapped[int]
+    window_id: Mapped[int]
+
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True)
     window: Mapped[ServiceWindow] = related(_l("Service window"), filter=True)
     since: Mapped[date] = column(_l("Since"))
