@@ -189,7 +189,7 @@ def leave(client, _app):
 
 
 def change_password(client, _app):
-    form = {"old": PASSWORD, "password": OTHER_PASSWORD, "again": OTHER_PASSWORD}
+    form = {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
     assert post(client, "/me/password/", **form).status_code == 303
 
 
@@ -354,7 +354,7 @@ def test_a_given_password_opens_only_the_page_that_changes_it_auth_9(app):
                 assert answer.status_code == 303, rule.rule
     assert 'name="old"' in client.get("/me/").text
     assert post(client, "/me/sessions/end-others/").status_code == 403
-    form = {"old": PASSWORD, "password": OTHER_PASSWORD, "again": OTHER_PASSWORD}
+    form = {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
     assert post(client, "/me/password/", **form).location == "/me/"
     assert client.get("/me/").status_code == 200
     assert "end-others" in browser_twice(app, client)
@@ -411,10 +411,10 @@ def test_a_changed_password_keeps_me_in_under_a_new_id(app):
 @pytest.mark.parametrize(
     ("form", "field"),
     [
-        ({"old": "wrong", "password": OTHER_PASSWORD, "again": OTHER_PASSWORD}, "old"),
-        ({"old": PASSWORD, "password": "short", "again": "short"}, "password"),
-        ({"old": PASSWORD, "password": OTHER_PASSWORD, "again": "differs"}, "again"),
-        ({"old": PASSWORD}, "password"),
+        ({"old": "wrong", "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}, "old"),
+        ({"old": PASSWORD, "new": "short", "again": "short"}, "new"),
+        ({"old": PASSWORD, "new": OTHER_PASSWORD, "again": "differs"}, "again"),
+        ({"old": PASSWORD}, "new"),
     ],
 )
 def test_a_refused_change_says_why_beside_the_field_and_shows_no_password(app, form, field):
