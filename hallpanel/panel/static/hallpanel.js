@@ -89,8 +89,8 @@
       }
       lastTicked = box;
       countTicks();
-    } else if (closest(event, "[data-select-none]")) {
-      for (const other of ticks()) other.checked = false;
+    } else if (closest(event, "[data-select-none], [data-select-every]")) {
+      for (const other of ticks()) other.checked = Boolean(closest(event, "[data-select-every]"));
       countTicks();
     }
   });
