@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from flask import Response, abort, current_app, flash, redirect, request, send_file
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -177,8 +178,10 @@ def _attach(record: Regulated, actor: Actor, name: str, kept: Kept) -> None:
     try:
         comments.attach(db.session(), record, attached)
         db.session.commit()
-    except BaseException:
-        kept.path.unlink(missing_ok=True)
+    except BaseException as error:
+        # Of a commit that broke off nobody knows whether it holds: better a file too many.
+        if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+            kept.path.unlink(missing_ok=True)
         raise
 
 
