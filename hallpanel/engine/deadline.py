@@ -28,7 +28,7 @@ from hallpanel.engine.deadline_clock import (
     marks_of,
     next_fire,
 )
-from hallpanel.engine.deadline_sweep import Fired, due_marks, mark, marks
+from hallpanel.engine.deadline_sweep import Fired, due_marks, mark, marks, past_promise
 from hallpanel.engine.limits import Limits, Pause
 from hallpanel.engine.roles import Role
 from hallpanel.engine.words import Phrase
@@ -46,6 +46,7 @@ __all__ = [
     "due_marks",
     "mark",
     "marks",
+    "past_promise",
     "pause",
     "recompute",
     "resume",

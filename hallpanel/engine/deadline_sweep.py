@@ -15,6 +15,7 @@ from hallpanel.engine.deadline_clock import (
     NO_KINDS,
     Clock,
     DeadlineMark,
+    DeadlineState,
     Kinds,
     MarkKind,
     marks_of,
@@ -56,6 +57,31 @@ def due_marks(session: Session, at: datetime, batch: int = BATCH) -> list[Fired]
         for clock in clocks:
             fired += _fire(session, clock, said.get(clock["id"], NO_KINDS), at)
     return fired
+
+
+def past_promise(session: Session) -> list[Fired]:
+    """The running clocks whose promise has passed and that were not handed up yet.
+
+    Asked by what stands on record, not by what one sweep fired: a sweep that died half-way leaves
+    its escalations to the next.
+    """
+    escalated = (
+        select(MARK.c.deadline_id)
+        .where(MARK.c.deadline_id == DEADLINE.c.id, MARK.c.kind == MarkKind.ESCALATED)
+        .exists()
+    )
+    query = (
+        select(DEADLINE)
+        .join(MARK, MARK.c.deadline_id == DEADLINE.c.id)
+        .where(
+            MARK.c.kind == MarkKind.YELLOW,
+            DEADLINE.c.state == DeadlineState.RUNNING,
+            ~escalated,
+        )
+        .order_by(DEADLINE.c.promise_due_at, DEADLINE.c.id)
+    )
+    clocks = [row._asdict() for row in session.execute(query)]
+    return [_fired(clock, MarkKind.YELLOW, clock["promise_due_at"]) for clock in clocks]
 
 
 def mark(session: Session, deadline_id: int, kind: MarkKind, at: datetime) -> bool:

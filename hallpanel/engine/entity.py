@@ -22,6 +22,7 @@ from sqlalchemy.orm import (
 
 from hallpanel.engine import scope
 from hallpanel.engine.errors import DeclarationError, Refusal
+from hallpanel.engine.exact import Exact
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
@@ -194,7 +195,9 @@ STANDARD_REACH: dict[Role, Reach] = {
     Role.HALL_ADMIN: Reach.HALL,
 }
 
-EVERYONE: dict[Role, Reach] = dict.fromkeys((*STANDARD_REACH, Role.REVIEWER, Role.KEEPER), Reach.HALL)
+EVERYONE: dict[Role, Reach] = dict.fromkeys(
+    (*STANDARD_REACH, Role.REVIEWER, Role.KEEPER), Reach.HALL
+)
 
 
 @dataclass(frozen=True)
@@ -491,6 +494,8 @@ def _build_fact(
         )
     if kind is Kind.TEXT:
         mapped.column.type = String(settings["length"])
+    if kind is Kind.DECIMAL:
+        mapped.column.type = Exact(digits=10, places=settings["places"])
     if choices:
         mapped.column.type = enum_by_value(choices)
     if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:

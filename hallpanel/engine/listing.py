@@ -15,9 +15,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hallpanel.engine.clock import end_of_day, start_of_day
+from hallpanel.engine.deadline import Deadline
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.store import plain_value
 from hallpanel.engine.words import Phrase, _l
@@ -87,6 +88,8 @@ class Row:
     version: int
     values: Mapping[str, Any]
     keys: Mapping[str, int | None]
+    due_at: datetime | None = None
+    provisional: bool = False
 
 
 @dataclass
@@ -256,7 +259,24 @@ class Listing:
             if declared.kind is Kind.RELATION and "." not in name:
                 wanted.append(getattr(self.entity, declared.column).label(f"k_{name}"))
         wanted.append(self._sort_column().label("sort_key"))
+        wanted += self._clock()
         return self._narrowed(select(*wanted))
+
+    def _clock(self) -> list[Any]:
+        """When the open limit of each record ends, where the entity has limits."""
+        if not self.entity.deadlines:
+            return []
+        clock = aliased(Deadline)
+        open_here = (
+            clock.table_name == self.entity.__tablename__,
+            clock.record_id == self.entity.id,
+            clock.stopped_at.is_(None),
+        )
+        earliest = select(clock).where(*open_here).order_by(clock.promise_due_at).limit(1)
+        return [
+            earliest.with_only_columns(clock.promise_due_at).scalar_subquery().label("due_at"),
+            earliest.with_only_columns(clock.provisional).scalar_subquery().label("provisional"),
+        ]
 
     def _narrowed(self, statement: Select[Any]) -> Select[Any]:
         statement = statement.select_from(self.entity)
@@ -326,7 +346,8 @@ class Listing:
         found = raw._mapping
         values = {name: found[f"v_{name.replace('.', '__')}"] for name in self.columns}
         keys = {name: found[f"k_{name}"] for name in self.columns if f"k_{name}" in found}
-        return Row(found["id"], found["version"], values, keys)
+        due_at, provisional = found.get("due_at"), bool(found.get("provisional"))
+        return Row(found["id"], found["version"], values, keys, due_at, provisional)
 
 
 def _text_condition(column: Any, operator: str, text: str) -> ColumnElement[bool]:

@@ -119,8 +119,8 @@ def _fire_deadlines(session: Session, at: datetime, swept: Swept) -> None:
             _tell_of(session, one, at)
         session.commit()
         swept.marks += len(fired)
-        for one in fired:
-            _escalate(session, one, at, swept)
+    for clock in deadline.past_promise(session):
+        _escalate(session, clock, at, swept)
 
 
 def _tell_of(session: Session, fired: Fired, at: datetime) -> None:
@@ -147,28 +147,32 @@ def _answerable(session: Session, record: Regulated, at: datetime) -> set[int]:
     return set(recipients.OWNER.accounts(session, record, at)) if record.owner else set()
 
 
-def _escalate(session: Session, fired: Fired, at: datetime, swept: Swept) -> None:
-    entity = REGISTRY[fired.table_name]
-    rule = next((r for r in entity.deadlines if r.name == fired.rule), None)
-    if rule is None or rule.escalates is None or fired.kind is not MarkKind.YELLOW:
+def _escalate(session: Session, clock: Fired, at: datetime, swept: Swept) -> None:
+    """Hand up what its rule says, with the mark that it was, in one transaction."""
+    entity = REGISTRY[clock.table_name]
+    rule = next((r for r in entity.deadlines if r.name == clock.rule), None)
+    if rule is None or rule.escalates is None:
         return
-    record = records.find(session, entity, fired.record_id)
+    record = records.find(session, entity, clock.record_id)
     if record is None:
         return
     before = _answerable(session, record, at)
-    if not _make_one(session, entity, fired.record_id, rule.escalates, at):
+    try:
+        workflow.perform(session, record, rule.escalates, actor=SYSTEM, at=at)
+    except Refusal as refusal:
+        session.rollback()
+        swept.refused.append(str(refusal))
         return
-    swept.transitions += 1
-    deadline.mark(session, fired.deadline_id, MarkKind.ESCALATED, at)
+    deadline.mark(session, clock.deadline_id, MarkKind.ESCALATED, at)
     phrase = _l(
         "%(thing)s %(name)s was not decided in time and has gone one level up.",
         thing=record.label,
         name=record.display(),
     )
-    outbox.tell(
-        session, sorted(before | _answerable(session, record, at)), phrase, at=at, record=record
-    )
+    told = before | _answerable(session, record, at)
+    outbox.tell(session, sorted(told), phrase, at=at, record=record)
     session.commit()
+    swept.transitions += 1
 
 
 def _remind(session: Session, entity: type[Regulated], at: datetime, swept: Swept) -> None:

@@ -10,9 +10,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Boolean, Date, String, column, select, table
+from sqlalchemy import (
+    Boolean,
+    Date,
+    Integer,
+    ScalarSelect,
+    String,
+    cast,
+    column,
+    func,
+    select,
+    table,
+)
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
@@ -24,7 +36,12 @@ NONE: Mapping[date, bool] = MappingProxyType({})
 
 # An entity of the rule book; only the columns named here are relied on.
 WORK_CALENDAR_DAY = table(
-    "work_calendar_day", column("day", Date), column("working", Boolean), column("source", String)
+    "work_calendar_day",
+    column("id", Integer),
+    column("version", Integer),
+    column("day", Date),
+    column("working", Boolean),
+    column("source", String),
 )
 
 
@@ -87,12 +104,33 @@ class WorkCalendar:
         return self.count(today + A_DAY, due)
 
 
-def hall_calendar(session: Session) -> WorkCalendar:
-    """The official calendar under what the hall entered in its own."""
+def hall_calendar(session: Session, stamp: str | None = None) -> WorkCalendar:
+    """The official calendar under what the hall entered in its own.
+
+    With the stamp of the present entries, one read before under the same stamp is given again.
+    """
+    pool = session.get_bind().engine.pool
+    kept = _kept.get(pool)
+    if stamp is not None and kept is not None and kept[0] == stamp:
+        return kept[1]
     days = WORK_CALENDAR_DAY.c
     rows = session.execute(select(days.day, days.working, days.source)).all()
     noticed = {row.day.year for row in rows if row.source == NOTICE}
-    return WorkCalendar({row.day: row.working for row in rows}, noticed)
+    calendar = WorkCalendar({row.day: row.working for row in rows}, noticed)
+    if stamp is not None:
+        _kept[pool] = (stamp, calendar)
+    return calendar
+
+
+def stamp() -> ScalarSelect[str]:
+    """What changes whenever the hall's entries do, to be asked for with other figures."""
+    days = WORK_CALENDAR_DAY.c
+    figures = (func.count(days.id), func.max(days.id), func.sum(days.version))
+    words = [cast(func.coalesce(figure, 0), String) for figure in figures]
+    return select(words[0] + "-" + words[1] + "-" + words[2]).scalar_subquery()
+
+
+_kept: WeakKeyDictionary[Any, tuple[str, WorkCalendar]] = WeakKeyDictionary()
 
 
 def _days(first: date, last: date) -> Iterator[date]:

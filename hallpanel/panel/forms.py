@@ -27,7 +27,7 @@ from hallpanel.panel.showing import choice_word
 
 MOST_OPTIONS = 50
 LARGEST_INTEGER = 2**31 - 1
-LARGEST_DECIMAL = Decimal("99999999.99")
+LARGEST_DECIMAL = Decimal("9999999")
 LONGEST_TEXT = 20_000
 
 
@@ -180,6 +180,22 @@ class Finite:
             raise validators.ValidationError(_("This figure is too large."))
 
 
+class Places:
+    """No more decimals than the column keeps: a figure is stored as typed or not at all."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+
+    def __call__(self, form: Any, field: Any) -> None:
+        """Compare, if there is a figure at all."""
+        if field.data is None or not field.data.is_finite():
+            return
+        if field.data != round(field.data, self.places):
+            raise validators.ValidationError(
+                _("At most %(places)s decimals are kept.", places=self.places)
+            )
+
+
 class Stripped:
     """Text without the blanks around it; an optional text of blanks alone is none."""
 
@@ -210,13 +226,15 @@ def make_field(declared: Field, **extra: Any) -> Any:
             return ChoiceField(declared=declared, checks=[], **kw)
         case Kind.RELATION:
             return RelationField(target=str(declared.target), checks=checks, **kw)
+        case Kind.DECIMAL:
+            checks += [Finite(LARGEST_DECIMAL), Places(declared.places)]
+            return fields.DecimalField(validators=checks, places=None, **kw)
     maker, more = FIELD_OF[declared.kind]
     return maker(validators=[*checks, *more], **kw)
 
 
 FIELD_OF: dict[Kind, tuple[Any, tuple[Any, ...]]] = {
     Kind.INTEGER: (fields.IntegerField, (Finite(LARGEST_INTEGER),)),
-    Kind.DECIMAL: (fields.DecimalField, (Finite(LARGEST_DECIMAL),)),
     Kind.FLOAT: (fields.FloatField, (Finite(Decimal(10) ** 300),)),
     Kind.BOOLEAN: (fields.BooleanField, ()),
     Kind.DAY: (fields.DateField, ()),
@@ -356,4 +374,6 @@ def new_token() -> str:
 @cache
 def field_kinds() -> frozenset[Kind]:
     """The kinds that have a form field; a test holds them against all kinds there are."""
-    return frozenset({*FIELD_OF, Kind.TEXT, Kind.LONG_TEXT, Kind.CHOICE, Kind.RELATION})
+    return frozenset(
+        {*FIELD_OF, Kind.DECIMAL, Kind.TEXT, Kind.LONG_TEXT, Kind.CHOICE, Kind.RELATION}
+    )

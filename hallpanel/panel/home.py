@@ -18,7 +18,7 @@ from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_number, translate
 from hallpanel.panel.lists import Column, ListRow
 from hallpanel.panel.person import present, request_instant
-from hallpanel.panel.record_page import clock_chip
+from hallpanel.panel.record_page import chip_of
 from hallpanel.panel.showing import (
     Button,
     Cell,
@@ -207,7 +207,7 @@ def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> Wai
         how_long="",
         cover_text=translate(note[0]) if note else "",
         cover_tone=("danger" if note[1] else "success") if note else "",
-        deadline=clock_chip(clock) if clock else None,
+        deadline=chip_of(clock) if clock else None,
         buttons=buttons,
         due=clock.promise_due_at if clock else record.created_at + timedelta(days=365),
     )
@@ -265,7 +265,6 @@ def _away_on(spans: list[Regulated], day: date) -> list[Away]:
             half = (
                 ""
                 if len(halves) == 2
-
                 else (_("morning") if halves == ["morning"] else _("afternoon"))
             )
             url = record_url(record.__tablename__, record.id)
@@ -295,7 +294,7 @@ def _overdue(actor: Actor) -> list[tuple[str, str, Chip]]:
         )
         for record, clock in db.session.execute(query):
             label = f"{record.display()} {line_of(record)}"
-            found.append((label, record_url(entity.__tablename__, record.id), clock_chip(clock)))
+            found.append((label, record_url(entity.__tablename__, record.id), chip_of(clock)))
     return found[:MOST_OVERDUE]
 
 

@@ -24,6 +24,7 @@ from hallpanel.engine.workflow import Transition
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import lookup_url
 from hallpanel.panel.language import _, format_number, translate
+from hallpanel.panel.record_page import clock_chip
 from hallpanel.panel.showing import (
     NUMERIC,
     Button,
@@ -215,7 +216,7 @@ class ListPageMaker:
                 "Nothing here yet. %(thing)s appear here as soon as there are any.",
                 thing=translate(getattr(self.entity, "plural", self.entity.label)),
             ),
-            columns=[self._head(name) for name in self.columns],
+            columns=[*(self._head(name) for name in self.columns), *self._limit_head()],
             rows=rows if bulk else [replace(row, selectable=False) for row in rows],
             filters=self._filters(),
             pills=self._pills(),
@@ -363,7 +364,7 @@ class ListPageMaker:
             row.version,
             record_url(self.table, row.id),
             selectable=any(t.bulk for t in self._offered(row)),
-            cells=[self._cell(name, row) for name in self.columns],
+            cells=[*(self._cell(name, row) for name in self.columns), *self._limit_cell(row)],
             actions=buttons[:2],
             more=buttons[2:],
         )
@@ -376,6 +377,20 @@ class ListPageMaker:
             declared = self.entity.fields()[name]
             return Cell("link", shown(declared, value), url=record_url(self.table, row.id))
         return cell(self.entity, name, value, row.keys.get(name))
+
+    def _limit_head(self) -> list[Column]:
+        if not self.entity.deadlines:
+            return []
+        return [Column("limit", _("Limit"), numeric=False, sort_url=None, sort=None)]
+
+    def _limit_cell(self, row: Row) -> list[Cell]:
+        """How long the open limit of a record still has."""
+        if not self.entity.deadlines:
+            return []
+        if row.due_at is None:
+            return [Cell("text", "")]
+        chip = clock_chip(row.due_at, provisional=row.provisional)
+        return [Cell("deadline", chip.label, tone=chip.tone, icon=chip.icon, title=chip.title)]
 
     def _state_with_turn(self, row: Row) -> Cell:
         """A state that waits says for whom: 待审批:督查科."""

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from hallpanel.engine import approval, audit, comments, deadline, records, workflow
 from hallpanel.engine.approval import ApprovalStep, StepState
 from hallpanel.engine.clock import hall_day
+from hallpanel.engine.deadline import Deadline, DeadlineState
 from hallpanel.engine.entity import Field, Kind, Regulated
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
-from hallpanel.engine.workdays import hall_calendar
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
 from hallpanel.panel.person import request_instant
@@ -30,6 +30,7 @@ from hallpanel.panel.showing import (
     state_chip,
     state_word,
 )
+from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
 
 KINDS = ("action", "edit", "comment", "attachment", "message")
@@ -219,28 +220,35 @@ def _step(step: ApprovalStep) -> Step:
 def deadline_chip(record: Regulated) -> Chip | None:
     """The running limit of a record: how long it still has, or how long it is overdue."""
     running = deadline.running(db.session(), record.__tablename__, record.id)
-    return clock_chip(running) if running is not None else None
+    return chip_of(running) if running is not None else None
 
 
-def clock_chip(running: Any) -> Chip:
-    """A running limit as a chip: 还剩 2 个工作日, 今日到期, 超期 1 个工作日, with 暂定 where it is."""
-    today = hall_day(request_instant())
-    due = hall_day(running.promise_due_at)
-    left = hall_calendar(db.session()).until(today, due)
-    provisional = _(" (provisional)") if running.provisional else ""
+def chip_of(clock: Deadline) -> Chip:
+    """A record's open clock as a chip."""
+    paused = clock.state is DeadlineState.PAUSED
+    return clock_chip(clock.promise_due_at, provisional=clock.provisional, paused=paused)
+
+
+def clock_chip(due_at: datetime, *, provisional: bool, paused: bool = False) -> Chip:
+    """A limit as a chip: 还剩 2 个工作日, 今日到期, 超期 1 个工作日; 暂定 while its year has no notice."""
+    if paused:
+        return Chip(_("the clock stands still"), "secondary", "pause-circle")
+    today, due = hall_day(request_instant()), hall_day(due_at)
+    left = calendar().until(today, due)
+    unsure = _(" (provisional)") if provisional else ""
     title = _("Due %(day)s", day=format_day(due))
-    if running.promise_due_at < request_instant():
+    if due_at < request_instant():
         late = max(1, -left)
         return Chip(
-            _("overdue by %(days)s working days", days=late) + provisional,
+            _("overdue by %(days)s working days", days=late) + unsure,
             "danger",
             "exclamation-octagon-fill",
             title,
         )
     if due == today or left == 0:
-        return Chip(_("due today") + provisional, "warning", "clock-fill", title)
+        return Chip(_("due today") + unsure, "warning", "clock-fill", title)
     tone = "warning" if left <= 1 else "success"
-    return Chip(_("%(days)s working days left", days=left) + provisional, tone, "clock", title)
+    return Chip(_("%(days)s working days left", days=left) + unsure, tone, "clock", title)
 
 
 # what happened

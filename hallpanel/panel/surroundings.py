@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, g, has_request_context, request, url_for
 from sqlalchemy import Select, and_, func, or_, select
 
-from hallpanel.engine import outbox
+from hallpanel.engine import outbox, workdays
 from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import Actor
@@ -84,6 +84,7 @@ class Figures:
     unread: int
     waiting: dict[str, int]
     count: int
+    stamp: str = ""
 
 
 def init_app(app: Flask) -> None:
@@ -104,7 +105,7 @@ def figures(count: Any = None) -> Figures:
         found: Figures = g.figures
         return found
     actor = present().actor
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = {"stamp": workdays.stamp()}
     if actor.account_id is not None:
         asked["unread"] = outbox.unread_count(actor.account_id)
     for entity in REGISTRY.values():
@@ -119,13 +120,17 @@ def figures(count: Any = None) -> Figures:
         unread=row.get("unread") or 0,
         waiting={k[2:]: v or 0 for k, v in row.items() if k.startswith("w_")},
         count=row.get("count") or 0,
+        stamp=row["stamp"],
     )
     return g.figures
 
 
-def _one_row(asked: dict[str, Any]) -> dict[str, int]:
-    if not asked:
-        return {}
+def calendar() -> workdays.WorkCalendar:
+    """The hall's work calendar, read again only when its entries changed."""
+    return workdays.hall_calendar(db.session(), figures().stamp)
+
+
+def _one_row(asked: dict[str, Any]) -> dict[str, Any]:
     statement = select(*(value.label(name) for name, value in asked.items()))
     return dict(db.session.execute(statement).one()._mapping)
 

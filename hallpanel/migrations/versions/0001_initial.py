@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-23 22:09:40.906881
+Create Date: 2026-11-23 22:12:07.551549
 """
 
 import sqlalchemy as sa
@@ -176,7 +176,7 @@ def upgrade() -> None:
     op.create_table('leave_tier',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('role', sa.String(length=32), nullable=False),
-    sa.Column('above_days', sa.Numeric(), nullable=False),
+    sa.Column('above_days', sa.Numeric(precision=10, scale=1), nullable=False),
     sa.Column('since', sa.Date(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -190,12 +190,12 @@ def upgrade() -> None:
     sa.Column('letter', sa.String(length=2), nullable=False),
     sa.Column('tone', sa.String(length=20), nullable=False),
     sa.Column('entitlement', sa.String(length=32), nullable=False),
-    sa.Column('days_a_year', sa.Numeric(), nullable=True),
+    sa.Column('days_a_year', sa.Numeric(precision=10, scale=1), nullable=True),
     sa.Column('counts', sa.String(length=32), nullable=False),
     sa.Column('half_days', sa.Boolean(), nullable=False),
-    sa.Column('largest_span', sa.Numeric(), nullable=True),
+    sa.Column('largest_span', sa.Numeric(precision=10, scale=1), nullable=True),
     sa.Column('carry_until', sa.String(length=5), nullable=True),
-    sa.Column('certificate_after_days', sa.Numeric(), nullable=True),
+    sa.Column('certificate_after_days', sa.Numeric(precision=10, scale=1), nullable=True),
     sa.Column('notice_days', sa.Integer(), nullable=False),
     sa.Column('decided', sa.String(length=32), nullable=False),
     sa.Column('present', sa.Boolean(), nullable=False),
@@ -277,7 +277,7 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=60), nullable=False),
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('clause_number', sa.String(length=20), nullable=False),
-    sa.Column('points', sa.Numeric(), nullable=False),
+    sa.Column('points', sa.Numeric(precision=10, scale=2), nullable=False),
     sa.Column('subject_kind', sa.String(length=32), nullable=False),
     sa.Column('since', sa.Date(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -413,7 +413,7 @@ def upgrade() -> None:
     op.create_table('leave_entitlement',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('years_from', sa.Integer(), nullable=False),
-    sa.Column('days', sa.Numeric(), nullable=False),
+    sa.Column('days', sa.Numeric(precision=10, scale=1), nullable=False),
     sa.Column('since', sa.Date(), nullable=False),
     sa.Column('leave_type_id', sa.Integer(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -526,7 +526,7 @@ def upgrade() -> None:
     sa.Column('first_half', sa.String(length=32), nullable=False),
     sa.Column('last_day', sa.Date(), nullable=False),
     sa.Column('last_half', sa.String(length=32), nullable=False),
-    sa.Column('days', sa.Numeric(), nullable=False),
+    sa.Column('days', sa.Numeric(precision=10, scale=1), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('cover_accepted_at', sa.DateTime(), nullable=True),
     sa.Column('left_at', sa.DateTime(), nullable=True),
@@ -626,7 +626,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('year', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
-    sa.Column('days', sa.Numeric(), nullable=False),
+    sa.Column('days', sa.Numeric(precision=10, scale=1), nullable=False),
     sa.Column('day', sa.Date(), nullable=False),
     sa.Column('note', sa.String(length=200), nullable=True),
     sa.Column('staff_id', sa.Integer(), nullable=False),

@@ -2,19 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from sqlalchemy.orm import Mapped
 
 from hallpanel.engine.entity import REFERENCE, ListView, Regulated, Secrecy, column
+from hallpanel.engine.ledger import SubjectKind
 from hallpanel.engine.words import _l
-
-
-class SubjectKind(StrEnum):
-    """Whom points are charged to."""
-
-    PERSON = "person"
-    UNIT = "unit"
 
 
 class PointRule(Regulated):
