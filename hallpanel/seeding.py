@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from hallpanel.engine import records
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
+from hallpanel.engine.natural_key import comparable, natural_key
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.rulebook_table import clause_rows
 
@@ -95,24 +96,6 @@ def _clause_row(clause: Row) -> Row:
     }
 
 
-def natural_key(entity: type[Regulated]) -> tuple[str, ...]:
-    """The fields by which people tell two records of an entity apart."""
-    fields = entity.fields()
-    columns = entity.__table__.c
-    for name, declared in fields.items():
-        if columns[declared.column].unique and declared.kind is not Kind.RELATION:
-            return (name,)
-    by_column = {declared.column: name for name, declared in fields.items()}
-    if entity.unique_together:
-        return tuple(by_column[column] for column in entity.unique_together)
-    raise DeclarationError(
-        "S02",
-        entity.__name__,
-        "its rows cannot be told apart",
-        "declare a unique column or unique_together",
-    )
-
-
 class Sower:
     """Adds rows that are not there yet; remembers whom it has met by natural key."""
 
@@ -138,7 +121,7 @@ class Sower:
 
     def _add_row(self, entity: type[Regulated], row: Row) -> bool:
         values = self._values(entity, row)
-        key = tuple(_comparable(values.get(name)) for name in natural_key(entity))
+        key = tuple(comparable(values.get(name)) for name in natural_key(entity))
         known = self._known(entity)
         if key in known:
             return False
@@ -174,7 +157,7 @@ class Sower:
         if table not in self._met:
             names = natural_key(entity)
             self._met[table] = {
-                tuple(_comparable(getattr(record, name)) for name in names): record
+                tuple(comparable(getattr(record, name)) for name in names): record
                 for record in self.session.scalars(select(entity))
             }
         return self._met[table]
@@ -229,10 +212,6 @@ def typed(declared: Field, value: Any) -> Any:
         case Kind.TEXT | Kind.LONG_TEXT:
             return str(value)
     return value
-
-
-def _comparable(value: Any) -> Any:
-    return value.id if isinstance(value, Regulated) else value
 
 
 def _dangling(entity: type[Regulated], declared: Field, key: Any) -> DeclarationError:

@@ -44,5 +44,3 @@ def short_key(entity: type[Regulated]) -> str | None:
 def comparable(value: Any) -> Any:
     """A value of a key as it is compared: a related record by its id."""
     return value.id if isinstance(value, Regulated) else value
-
-
