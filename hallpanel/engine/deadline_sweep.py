@@ -65,9 +65,11 @@ def past_promise(session: Session) -> list[Fired]:
     Asked by what stands on record, not by what one sweep fired: a sweep that died half-way leaves
     its escalations to the next.
     """
+    handed_up = MARK.alias()
     escalated = (
-        select(MARK.c.deadline_id)
-        .where(MARK.c.deadline_id == DEADLINE.c.id, MARK.c.kind == MarkKind.ESCALATED)
+        select(handed_up.c.deadline_id)
+        .where(handed_up.c.deadline_id == DEADLINE.c.id)
+        .where(handed_up.c.kind == MarkKind.ESCALATED)
         .exists()
     )
     query = (
