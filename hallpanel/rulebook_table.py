@@ -1,4 +1,4 @@
-"""The rule book beside the panel: its chapters and clauses, and which declaration rests on which."""
+"""The rule book beside the panel: its clauses, and which declaration rests on which."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -5,10 +5,9 @@ is written as the natural key of the other record (`unit: A`, `leave_type: annua
 there already is left as it is, whatever the hall has made of it since.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,6 @@ from hallpanel.engine.scope import SYSTEM
 from hallpanel.rulebook_table import clause_rows
 
 SEED = Path(__file__).resolve().parent.parent / "seed"
-FIRST_EDITION = date(2020, 1, 1)
-"""The rule book does not say since when it holds: a day before anything the panel records."""
-
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
 
@@ -35,31 +31,17 @@ Key = tuple[Any, ...]
 def seed(session: Session, at: datetime, folder: Path = SEED) -> dict[str, int]:
     """Load the files of a folder; say how many rows each table gained. The caller commits."""
     with records.at_desk(session, SYSTEM, at):
-        book: dict[str, list[Row]] = {"clause": [*clause_rows()]} if folder == SEED else {}
-        return Sower(session, at).sow(book | read_folder(folder))
-
-
-@cache
-def rulebook_outline() -> list[dict[str, Any]]:
-    """The rule book's chapters in order, each with its title and sections, and these with theirs."""
-    book = yaml.safe_load((SEED / "rulebook.yaml").read_text(encoding="utf-8"))
-    chapters: list[dict[str, Any]] = book["chapters"]
-    return chapters
-
-
-def rulebook_clauses() -> frozenset[str]:
-    """The numbers of all clauses, for the check of the declarations."""
-    return frozenset(clause["id"] for clause in _clauses())
+        return Sower(session, at).sow(read_folder(folder))
 
 
 def read_folder(folder: Path) -> dict[str, list[Row]]:
-    """The rows of each file in a folder, by the table it is named for; the rule book is `clause`."""
+    """The rows of each file in a folder, by its table; the rule book is the table `clause`."""
     rows: dict[str, list[Row]] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.stem in REGISTRY:
             rows[path.stem] = read_rows(path)
         elif path.stem == "rulebook":
-            rows["clause"] = [_clause_row(clause) for clause in _clauses()]
+            rows["clause"] = [*clause_rows()]
         else:
             raise DeclarationError(
                 "S05",
@@ -78,22 +60,6 @@ def read_rows(path: Path) -> list[Row]:
             "S01", path.name, "it is not a list of rows", "write each row as `- {field: value}`"
         )
     return rows
-
-
-def _clauses() -> Iterator[dict[str, Any]]:
-    for chapter in rulebook_outline():
-        for section in chapter["sections"]:
-            yield from section["clauses"]
-
-
-def _clause_row(clause: Row) -> Row:
-    return {
-        "number": clause["id"],
-        "kind": clause["kind"],
-        "text_zh": clause["zh"],
-        "text_en": clause["en"],
-        "since": FIRST_EDITION,
-    }
 
 
 class Sower:

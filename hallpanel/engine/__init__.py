@@ -1,1 +1,4 @@
-"""How the hall's records live: declaration, workflow, scope, audit, deadlines. Knows no chapter and no request."""
+"""How the hall's records live: declaration, workflow, scope, audit and deadlines.
+
+Knows no chapter of the rule book, no request and no screen.
+"""

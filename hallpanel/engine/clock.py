@@ -7,7 +7,7 @@ HALL_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def utc_now() -> datetime:
-    """The present instant. Only doors (a request, a command, the worker) ask; all others are told."""
+    """The present instant. Only doors (request, command, worker) ask; all others are told."""
     return datetime.now(UTC)
 
 

@@ -1,5 +1,6 @@
 """The declaration: one class in one file is all the panel needs to know of a regulated entity."""
 
+import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -452,7 +453,7 @@ def _build(cls: type[Regulated]) -> None:
 
         cls.State = Use
         cls.workflow = retirement(cls.clause, cls.access.edit)
-    hints = dict(cls.__dict__.get("__annotations__", {}))
+    hints = dict(inspect.get_annotations(cls))
     fields: dict[str, Field] = {}
     for name, annotation in hints.items():
         value = cls.__dict__.get(name)

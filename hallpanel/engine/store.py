@@ -81,7 +81,7 @@ def canonical_json(value: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """A value as JSON can hold it: days and instants in ISO form, enums by value, figures as text."""
+    """A value as JSON holds it: days and instants in ISO form, enums by value, figures as text."""
     match value:
         case Enum():
             return value.value

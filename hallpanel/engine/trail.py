@@ -91,7 +91,7 @@ def _keep_state(session: Session, record: Regulated) -> None:
     workflow = record.workflow
     if workflow is None or _current(session, record) is not None:
         return
-    changed = {name for name in record.__mapper__.column_attrs.keys() if _changed(record, name)}
+    changed = {name for name in _columns(record) if _changed(record, name)}
     if "state" in changed:
         raise ClosedRecord(_l("a state is changed by a transition only"))
     editable = record.editable_in or (workflow.initial,)
@@ -100,6 +100,10 @@ def _keep_state(session: Session, record: Regulated) -> None:
             _l("it can no longer be edited; its state is “%(state)s”", state=_state_word(record)),
             record.clause,
         )
+
+
+def _columns(record: Regulated) -> list[str]:
+    return [attribute.key for attribute in record.__mapper__.column_attrs]
 
 
 def _state_word(record: Regulated) -> Any:

@@ -1,4 +1,4 @@
-"""Sentences that wait for their reader's language, and the standard words of transitions and states."""
+"""Sentences that wait for their reader's language; the standard words of verbs and states."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ class Phrase(str):
     params: dict[str, Any]
 
     def __new__(cls, msgid: str, **params: Any) -> Self:
+        """Take the sentence and what fills it."""
         phrase = super().__new__(cls, msgid)
         phrase.params = params
         return phrase

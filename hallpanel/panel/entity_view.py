@@ -17,6 +17,7 @@ from hallpanel.engine import records, submission
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated
 from hallpanel.engine.errors import Refusal, Stale
 from hallpanel.engine.scope import Actor
+from hallpanel.engine.workflow import Transition
 from hallpanel.panel import attachments, exporting, importing, month_pages, remarks
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import (
@@ -149,9 +150,26 @@ class EntityView(ModelView):
         if request.method == "POST" and form.validate():
             made = self._create(form)
             if made is not None:
-                return redirect(record_url(self.entity.__tablename__, made), 303)
+                return redirect(self._onward(made), 303)
         title = _("New: %(thing)s", thing=translate(self.entity.label))
-        return self._form_page(form, title, back_url=url_for(".index_view"))
+        return self._form_page(
+            form, title, back_url=url_for(".index_view"), then=self._first_step()
+        )
+
+    def _first_step(self) -> Transition | None:
+        """The transition that most people make at once with what they have just filled in."""
+        workflow = self.entity.workflow
+        steps = workflow.leaving(workflow.initial) if workflow else []
+        mine = [t for t in steps if t.awaited and t.by.roles & self.actor.roles and not t.asks]
+        return mine[0] if mine else None
+
+    def _onward(self, record_id: int) -> str:
+        """To the first step's page where the form asked for it, else to the record."""
+        step = self._first_step()
+        if step is not None and request.form.get("then") == step.verb:
+            back = record_url(self.entity.__tablename__, record_id)
+            return url_for(".act_view", verb=step.verb, id=record_id, url=back)
+        return record_url(self.entity.__tablename__, record_id)
 
     def _preset(self) -> dict[str, Any]:
         """Relations that the address fills in, such as ?leave_type=3."""
@@ -279,6 +297,7 @@ class EntityView(ModelView):
         *,
         back_url: str,
         conflict: list[tuple[str, str, str]] | None = None,
+        then: Transition | None = None,
     ) -> str:
         page = {
             "title": title,
@@ -287,6 +306,7 @@ class EntityView(ModelView):
             "submit_label": _("Save"),
             "back_url": back_url,
             "conflict": conflict,
+            "then": (then.verb, translate(then.label)) if then else None,
             "clause": clause_link(self.entity.clause),
         }
         return render_template(self.edit_template, page=page, crumbs=self._crumbs(title))

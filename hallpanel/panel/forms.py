@@ -26,6 +26,7 @@ from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import choice_word
 
 MOST_OPTIONS = 50
+FEW_OPTIONS = 15
 LARGEST_INTEGER = 2**31 - 1
 LARGEST_DECIMAL = Decimal("9999999")
 LONGEST_TEXT = 20_000
@@ -74,6 +75,7 @@ class RelationField(fields.SelectFieldBase):
     """Another record: holds it, sends its id, and knows no id out of reach (AZ-8)."""
 
     data: Any
+    render_kw: dict[str, Any] | None
 
     widget = fields.SelectField.widget
 
@@ -81,6 +83,7 @@ class RelationField(fields.SelectFieldBase):
         super().__init__(label, checks, **kw)
         self.target = REGISTRY[target]
         self._wrong = False
+        self._options: list[tuple[int, str]] = []
 
     @property
     def optional(self) -> bool:
@@ -100,6 +103,12 @@ class RelationField(fields.SelectFieldBase):
         if self._wrong:
             raise validators.ValidationError(_("There is no such record within your reach."))
 
+    def settle(self) -> None:
+        """Offer a short list as a list; only a long one is searched by typing."""
+        self._options = options_of(self.target)
+        if self.render_kw and len(self._options) <= FEW_OPTIONS:
+            self.render_kw = {k: v for k, v in self.render_kw.items() if k != "data-lookup"}
+
     def has_groups(self) -> bool:
         """Options come in one list."""
         return False
@@ -108,7 +117,7 @@ class RelationField(fields.SelectFieldBase):
         """The first options of the target, and the chosen one."""
         chosen = self.data.id if self.data is not None else None
         yield ("", "" if self.flags.required else _("None"), chosen is None, {})
-        options = dict(options_of(self.target))
+        options = dict(self._options)
         if self.data is not None:
             options.setdefault(self.data.id, self.data.display())
         for key, text in options.items():
@@ -285,7 +294,15 @@ def entity_form(
     made["row_version"] = fields.StringField(widget=HiddenInput())
     made["groups"] = _grouped(declared)
     form_class = type(f"{entity.__name__}Form", (DeclaredForm,), made)
-    return cast(DeclaredForm, form_class(obj=record, data=defaults))
+    return _settled(form_class(obj=record, data=defaults))
+
+
+def _settled(form: Any) -> DeclaredForm:
+    """Load the options of its relations."""
+    for field in form:
+        if isinstance(field, RelationField):
+            field.settle()
+    return cast(DeclaredForm, form)
 
 
 def _field_for(entity: type[Regulated], declared: Field) -> Any:
@@ -337,7 +354,7 @@ def ask_form(asks: tuple[Ask, ...], table: str, verb: str) -> DeclaredForm:
             render_kw |= {"rows": 3, "data-wide": True}
         made[one.name] = make_field(one, **({"render_kw": render_kw} if render_kw else {}))
     made["groups"] = _grouped(declared)
-    return cast(DeclaredForm, type("AskForm", (DeclaredForm,), made)())
+    return _settled(type("AskForm", (DeclaredForm,), made)())
 
 
 def lookup_url(table: str, name: str, verb: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Icons of the screen, taken from the set that bootstrap-flask carries and written into the page."""
+"""Icons of the screen, from the set that bootstrap-flask carries, written into the page."""
 
 import re
 from functools import cache

@@ -1,6 +1,6 @@
 """The month of people by window: who is away in which half day, and who remains (L6)."""
 
-import calendar
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template, request, url_for
 from sqlalchemy import select
 
-from hallpanel.engine import records, workdays
+from hallpanel.engine import records
 from hallpanel.engine.calendar_view import CalendarView, HalfCover, UnitCover
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Regulated
@@ -20,6 +20,7 @@ from hallpanel.panel.language import _, format_day, translate
 from hallpanel.panel.lists import Filter
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import record_url
+from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -95,7 +96,7 @@ class _Month:
         self.view: CalendarView = entity.calendar_view
         self.today = hall_day(request_instant())
         self.first = self._month()
-        _weekday, length = calendar.monthrange(self.first.year, self.first.month)
+        _weekday, length = monthrange(self.first.year, self.first.month)
         self.days = [self.first + timedelta(days=n) for n in range(length)]
         self.unit_id = self._unit()
 
@@ -150,7 +151,7 @@ class _Month:
         return url_for(f"{self.entity.__tablename__}.calendar_view", **args)  # type: ignore[arg-type]
 
     def _columns(self) -> list[Day]:
-        known = workdays.hall_calendar(db.session())
+        known = calendar()
         return [
             Day(
                 day.day,
@@ -187,11 +188,14 @@ class _Month:
 
     def _marks(self, spans: list[Regulated]) -> dict[tuple[int, date, str], Any]:
         marks = {}
+        working = {day for day in self.days if calendar().is_working(day)}
         for record in spans:
             pending = record.state in self.view.pending
             kind = getattr(record, self.view.kind)
             url = record_url(record.__tablename__, record.id)
             for half in record.span.halves():
+                if half.day not in working:
+                    continue
                 word = _("morning") if half.half.value == "morning" else _("afternoon")
                 title = f"{record.staff.name} · {kind.name} · {format_day(half.day)} {word}"
                 marks[(record.staff_id, half.day, half.half.value)] = (
@@ -238,3 +242,8 @@ class _Month:
         choices = [(str(key), name) for key, name in units]
         chosen = {"is": [str(self.unit_id)]}
         return [Filter("unit", _("Window unit"), "relation", choices, [("is", _("is"))], chosen)]
+
+
+def _number(text: str, least: int, most: int) -> bool:
+    short = len(text) <= len(str(LAST_YEAR))
+    return short and text.isascii() and text.isdigit() and least <= int(text) <= most

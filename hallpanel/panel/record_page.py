@@ -230,7 +230,7 @@ def chip_of(clock: Deadline) -> Chip:
 
 
 def clock_chip(due_at: datetime, *, provisional: bool, paused: bool = False) -> Chip:
-    """A limit as a chip: 还剩 2 个工作日, 今日到期, 超期 1 个工作日; 暂定 while its year has no notice."""
+    """A limit as a chip: time left, due today, overdue; provisional without a year's notice."""
     if paused:
         return Chip(_("the clock stands still"), "secondary", "pause-circle")
     today, due = hall_day(request_instant()), hall_day(due_at)
@@ -277,7 +277,8 @@ def _timeline(record: Regulated, only: str | None) -> list[Entry]:
     ]
     if only in KINDS:
         entries = [entry for entry in entries if entry.kind == only]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+    # Sorting keeps the order of what happened at one instant; the newest is read first.
+    return sorted(entries, key=lambda entry: entry.at)[::-1]
 
 
 def _events(record: Regulated) -> Iterator[Entry]:
@@ -296,7 +297,10 @@ def _events(record: Regulated) -> Iterator[Entry]:
             format_instant(one.at),
             _who(one),
             _what(record, one.action, one.after),
-            _details(type(record), one.before or {}, one.after or {}),
+            # What a record was born with stands beside the timeline, or in its first edit.
+            []
+            if one.action == "create"
+            else _details(type(record), one.before or {}, one.after or {}),
             one.reason or "",
         )
 

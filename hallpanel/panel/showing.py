@@ -8,9 +8,11 @@ from typing import Any
 
 from flask import url_for
 
+from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
+from hallpanel.panel.person import request_instant
 
 TONES: dict[str, str] = {
     "draft": "secondary",
@@ -136,10 +138,18 @@ def cell(entity: type[Regulated], name: str, value: Any, key: int | None) -> Cel
         return Cell("chip", state_word(entity, value), tone=tone_of(value))
     if declared.kind is Kind.RELATION and "." in name:
         return Cell("text", plain(value))
+    if declared.kind is Kind.DAY and value is not None:
+        return Cell("text", short_day(value), title=format_day(value))
     text = shown(declared, value)
     if declared.kind is Kind.RELATION and key is not None:
         return Cell("link", text, url=record_url(str(declared.target), key))
     return Cell("number" if declared.kind in NUMERIC else "text", text)
+
+
+def short_day(day: date) -> str:
+    """A day in a narrow column: without the year where it is this one."""
+    full = format_day(day)
+    return full[5:] if day.year == hall_day(request_instant()).year else full
 
 
 def state_word(entity: type[Regulated], state: Any) -> str:

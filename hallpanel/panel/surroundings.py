@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, g, has_request_context, request, url_for
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, column, func, or_, select, table
 
 from hallpanel.engine import outbox, workdays
 from hallpanel.engine.entity import REGISTRY, Regulated
@@ -26,7 +26,10 @@ CHAPTERS: dict[str, tuple[Any, str]] = {
     "development": (_l("Training and appraisal"), "mortarboard"),
     "notices": (_l("Notices of criticism"), "megaphone"),
 }
-"""The chapters in the book's order, with their word and sign; others follow under their own name."""
+"""The chapters in the book's order, with word and sign; others follow under their own name."""
+
+# The hall's name is on every page, also of those whose roles do not read the table of halls.
+HALL = table("hall", column("id"), column("name"))
 
 SENIORITY = (
     Role.DIRECTOR,
@@ -85,6 +88,7 @@ class Figures:
     waiting: dict[str, int]
     count: int
     stamp: str = ""
+    hall: str | None = None
 
 
 def init_app(app: Flask) -> None:
@@ -105,7 +109,8 @@ def figures(count: Any = None) -> Figures:
         found: Figures = g.figures
         return found
     actor = present().actor
-    asked: dict[str, Any] = {"stamp": workdays.stamp()}
+    name = select(HALL.c.name).order_by(HALL.c.id).limit(1)
+    asked: dict[str, Any] = {"stamp": workdays.stamp(), "hall": name.scalar_subquery()}
     if actor.account_id is not None:
         asked["unread"] = outbox.unread_count(actor.account_id)
     for entity in REGISTRY.values():
@@ -121,6 +126,7 @@ def figures(count: Any = None) -> Figures:
         waiting={k[2:]: v or 0 for k, v in row.items() if k.startswith("w_")},
         count=row.get("count") or 0,
         stamp=row["stamp"],
+        hall=row["hall"],
     )
     return g.figures
 
@@ -159,7 +165,11 @@ def _surroundings() -> dict[str, Any]:
     if who is None or request.headers.get("X-Sheet"):
         return {"me": _anybody(who), "navigation": []}
     counted = figures()
-    return {"me": _me(who.actor, counted), "navigation": _navigation(who.actor, counted)}
+    return {
+        "me": _me(who.actor, counted),
+        "navigation": _navigation(who.actor, counted),
+        "hall_name": counted.hall,
+    }
 
 
 def _anybody(who: Any) -> Me | None:

@@ -144,8 +144,25 @@ class TransitionPage:
             clause=clause_link(self.transition.clause),
             form_url=url_for(f"{self.table}.act_view", verb=self.transition.verb),
             refusals=refused,
+            next=[] if may else self._instead(),
         )
         return render_template("hallpanel/act.html", page=page, crumbs=self._crumbs(page.title))
+
+    def _instead(self) -> list[Button]:
+        """What else may be done with a single record for which this cannot."""
+        found = self._load()
+        if len(found) > 1:
+            return []
+        others = [t for t in workflow.offered(found[0], self.actor) if t is not self.transition]
+        return [
+            Button(
+                translate(t.label),
+                url_for(f"{self.table}.act_view", verb=t.verb, id=found[0].id, url=self.back_url()),
+                "danger" if t.danger else "secondary",
+                sheet=True,
+            )
+            for t in others
+        ]
 
     def _sentence(self, may: list[Act]) -> str:
         verb = translate(self.transition.label)

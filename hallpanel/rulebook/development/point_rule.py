@@ -1,4 +1,4 @@
-"""The point schedule: what each kind of fact costs or earns, from a day on (clauses 2.1.3, 7.3.1)."""
+"""The point schedule: what each kind of fact costs, from a day on (clauses 2.1.3, 7.3.1)."""
 
 from datetime import date
 from decimal import Decimal

@@ -142,7 +142,7 @@ def _leave_between(session: Session, first: date, last: date) -> Iterable[Any]:
 
 
 def cover_note(session: Session, record: Any) -> tuple[Phrase, bool] | None:
-    """The tightest half day at the person's windows if a request is approved, and if it is short."""
+    """The tightest half day at the person's windows if it is approved, and whether it is short."""
     known = roster(session, record.unit_id, record.first_day, record.last_day, (record,))
     tightest: tuple[int, ServiceWindow, HalfDay, int] | None = None
     for half in record.span.working_halves(workdays.hall_calendar(session)):

@@ -44,10 +44,21 @@ from hallpanel.rulebook.discipline.cover import AWAY_STATES, cover_note, cover_o
 from hallpanel.rulebook.discipline.leave_balance import keep_allowances
 from hallpanel.rulebook.discipline.leave_days import Half, Span
 from hallpanel.rulebook.discipline.leave_type import LeaveType
+from hallpanel.rulebook.hall.delegation import DECIDERS
 from hallpanel.rulebook.hall.staff import Staff
 
 WHEN = _l("When")
+WHY = _l("Why")
 COVER = _l("Who stands in")
+BACK_SINCE = (
+    Ask(
+        "returned_at",
+        _l("Back at the post since"),
+        Kind.INSTANT,
+        optional=True,
+        hint=_l("Empty: now."),
+    ),
+)
 HALVES = {"morning": _l("Morning"), "afternoon": _l("Afternoon")}
 
 
@@ -84,6 +95,8 @@ class LeaveRequest(Regulated):
         WITHDRAWN = "withdrawn"
         CANCELLED = "cancelled"
 
+    GRANTED = (State.APPROVED, State.HANDED_OVER)
+    BEFORE_LEAVE = (State.DRAFT, State.SUBMITTED, *GRANTED)
     state_words = {"handed_over": _l("Handed over")}
 
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True, form=False)
@@ -97,7 +110,9 @@ class LeaveRequest(Regulated):
         _l("Ending with"), group=WHEN, labels=HALVES, default=Half.AFTERNOON
     )
     days: Mapped[Decimal] = column(_l("Days"), group=WHEN, places=1, form=False)
-    reason: Mapped[str] = column(_l("Reason"), kind=Kind.LONG_TEXT, secrecy=Secrecy.SENSITIVE)
+    reason: Mapped[str] = column(
+        _l("Reason"), group=WHY, kind=Kind.LONG_TEXT, secrecy=Secrecy.SENSITIVE
+    )
     substitute: Mapped[Staff | None] = related(
         _l("Substitute"),
         group=COVER,
@@ -110,6 +125,7 @@ class LeaveRequest(Regulated):
     left_at: Mapped[datetime | None] = column(_l("Left"), form=False)
     returned_at: Mapped[datetime | None] = column(_l("Reported back"), form=False)
 
+    # fmt: off - a table of transitions is read as a table
     workflow = Workflow(
         State.DRAFT,
         Transition(
@@ -119,8 +135,8 @@ class LeaveRequest(Regulated):
             by=OwnerMay(),
             clause="2.1.2",
             when=guards.ON_SUBMISSION,
-            then=(effects.reserve_days, effects.begin_approval, effects.ask_substitute),
             awaited=True,
+            then=(effects.reserve_days, effects.begin_approval, effects.ask_substitute),
         ),
         Transition(
             "approve",
@@ -129,8 +145,8 @@ class LeaveRequest(Regulated):
             by=ApproverMay(),
             clause="2.1.2",
             when=guards.ON_APPROVAL,
-            asks=REMARK,
             then=(effects.use_days, effects.explain_absence),
+            asks=REMARK,
             step=True,
             bulk=True,
             awaited=True,
@@ -192,25 +208,25 @@ class LeaveRequest(Regulated):
         ),
         Transition(
             "withdraw",
-            (State.DRAFT, State.SUBMITTED, State.APPROVED, State.HANDED_OVER),
+            BEFORE_LEAVE,
             State.WITHDRAWN,
             by=OwnerMay(),
             clause="2.1.2",
             when=guards.not_begun,
-            then=(effects.end_as_void, effects.give_days_back, effects.clear_attendance),
             danger=True,
+            then=(effects.end_as_void, effects.give_days_back, effects.clear_attendance),
         ),
         Transition(
             "hand_over",
             State.APPROVED,
             State.HANDED_OVER,
-            by=Either(OwnerMay(), PartyMay("substitute"), Holds(Role.LEAD)),
             clause="2.1.2",
             asks=REMARK,
+            by=Either(OwnerMay(), PartyMay("substitute"), Holds(Role.LEAD)),
         ),
         Transition(
             "leave_post",
-            (State.APPROVED, State.HANDED_OVER),
+            GRANTED,
             State.ON_LEAVE,
             by=OwnerMay(),
             clause="2.1.2",
@@ -221,20 +237,12 @@ class LeaveRequest(Regulated):
             "return",
             (State.ON_LEAVE, State.OVERSTAYED),
             State.RETURNED,
-            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)),
             clause="2.1.2",
-            asks=(
-                Ask(
-                    "returned_at",
-                    _l("Back at the post since"),
-                    Kind.INSTANT,
-                    optional=True,
-                    hint=_l("Empty: now."),
-                ),
-            ),
+            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)),
+            asks=BACK_SINCE,
             when=guards.return_is_possible,
-            then=(effects.note_return, effects.give_unused_back),
             awaited=True,
+            then=(effects.note_return, effects.give_unused_back),
         ),
         Transition(
             "extend",
@@ -248,13 +256,13 @@ class LeaveRequest(Regulated):
         ),
         Transition(
             "cancel",
-            (State.APPROVED, State.HANDED_OVER, State.ON_LEAVE),
+            (*GRANTED, State.ON_LEAVE),
             State.CANCELLED,
-            by=Holds(Role.LEAD, Role.SUPERVISION, Role.DEPUTY, Role.DIRECTOR, Role.HALL_ADMIN),
+            by=Holds(*DECIDERS),
             clause="2.1.2",
             asks=REASON,
-            then=(effects.give_days_back, effects.clear_attendance),
             danger=True,
+            then=(effects.give_days_back, effects.clear_attendance),
         ),
         Transition(
             "overstay",
@@ -266,6 +274,7 @@ class LeaveRequest(Regulated):
             then=effects.mark_absence,
         ),
     )
+    # fmt: on
     deadlines = (
         DeadlineRule(
             "approval",
