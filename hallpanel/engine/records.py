@@ -102,7 +102,7 @@ def create(
     """
     if actor is not SYSTEM and not entity.access.may(actor, "create"):
         raise NotAllowed(_l("your role does not create these records"), entity.clause)
-    record = entity(**values)
+    record = entity(**_defaults(entity, values), **values)
     record.created_at = at
     with session.no_autoflush:
         with scope.acting(session, SYSTEM):
@@ -185,6 +185,14 @@ def users_of(session: Session, record: Regulated) -> Iterator[tuple[Any, int]]:
                 count = session.scalar(select(func.count(entity.id)).where(key == record.id))
                 if count:
                     yield entity.label, count
+
+
+def _defaults(entity: type[Entity], values: dict[str, Any]) -> dict[str, Any]:
+    """Facts not given have their declared default already when the rules look at them."""
+    columns = entity.__table__.c
+    missing = [d for n, d in entity.fields().items() if n not in values and d.column not in values]
+    defaults = {one.name: columns[one.column].default for one in missing}
+    return {n: default.arg for n, default in defaults.items() if default and default.is_scalar}
 
 
 def _fill_owner(session: Session, entity: type[Regulated], record: Regulated, actor: Actor) -> None:
