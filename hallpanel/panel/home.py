@@ -129,9 +129,8 @@ def home_page(actor: Actor) -> HomePage:
     today = hall_day(request_instant())
     page = HomePage(_("%(name)s, %(day)s", name=actor.name, day=format_day(today)))
     page.waiting_count = sum(figures().waiting.values())
-    if any(entity.access.may(actor, "read") for entity in _with_workflow()):
-        page.waiting = _waiting(actor)
-        page.overdue = _overdue(actor)
+    page.waiting = _waiting(actor)
+    page.overdue = _overdue(actor)
     if _oversees(actor):
         _fill_away(page, actor, today)
     if actor.staff_id is not None and Role.STAFF in actor.roles:
@@ -195,8 +194,10 @@ def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> Wai
         )
         for t in (*first[:1], *second[:1])
     ]
-    with acting(db.session(), SYSTEM):
-        note = record.decider_note(db.session())
+    note = None
+    if any(t.by.decides for t in first):
+        with acting(db.session(), SYSTEM):
+            note = record.decider_note(db.session())
     who, *rest = record.title_line() if len(record.title_line()) > 1 else (line_of(record),)
     return WaitingRow(
         id=record.id,

@@ -354,19 +354,17 @@ class ListPageMaker:
     # rows
 
     def _row(self, row: Row) -> ListRow:
-        buttons = [
-            self._button(transition, row)
-            for transition in self._offered(row)
-            if not transition.danger or transition.bulk
-        ]
+        offered = self._offered(row)
+        first = [t for t in offered if t.awaited or t.bulk][:2]
+        rest = [t for t in offered if t not in first]
         return ListRow(
             row.id,
             row.version,
             record_url(self.table, row.id),
-            selectable=any(t.bulk for t in self._offered(row)),
+            selectable=any(t.bulk for t in offered),
             cells=[*(self._cell(name, row) for name in self.columns), *self._limit_cell(row)],
-            actions=buttons[:2],
-            more=buttons[2:],
+            actions=[self._button(transition, row) for transition in first],
+            more=[self._button(transition, row) for transition in rest],
         )
 
     def _cell(self, name: str, row: Row) -> Cell:
