@@ -12,6 +12,7 @@ from flask import url_for
 from flask_wtf import FlaskForm
 from sqlalchemy import or_, select
 from wtforms import fields, validators
+from wtforms.fields import Choice, SelectChoice
 from wtforms.widgets import HiddenInput
 
 from hallpanel.engine import records
@@ -42,9 +43,8 @@ class ChoiceField(fields.SelectField):
     ) -> None:
         super().__init__(label, checks, coerce=self._member, choices=[], **kw)
         self.declared = declared
-        self.choices = [(m.value, choice_word(declared, m)) for m in self._members()]
-        if declared.optional:
-            self.choices.insert(0, ("", _("None")))
+        offered = [SelectChoice(m.value, choice_word(declared, m)) for m in self._members()]
+        self.choices = [SelectChoice("", _("None")), *offered] if declared.optional else offered
 
     def _members(self) -> Iterable[Any]:
         labels = self.declared.choice_labels
@@ -60,8 +60,8 @@ class ChoiceField(fields.SelectField):
     def iter_choices(self) -> Any:
         """Mark the chosen member by its value."""
         chosen = "" if self.data is None else getattr(self.data, "value", self.data)
-        for value, label in self.choices:
-            yield (value, label, value == chosen, {})
+        for one in self.choices:
+            yield Choice(one.value, one.label, one.value == chosen, {})
 
     def pre_validate(self, form: Any) -> None:
         """Accept members that are offered, and nothing where that is allowed."""
@@ -116,12 +116,12 @@ class RelationField(fields.SelectFieldBase):
     def iter_choices(self) -> Any:
         """The first options of the target, and the chosen one."""
         chosen = self.data.id if self.data is not None else None
-        yield ("", "" if self.flags.required else _("None"), chosen is None, {})
+        yield Choice("", "" if self.flags.required else _("None"), chosen is None, {})
         options = dict(self._options)
         if self.data is not None:
             options.setdefault(self.data.id, self.data.display())
         for key, text in options.items():
-            yield (str(key), text, key == chosen, {})
+            yield Choice(str(key), text, key == chosen, {})
 
     def choices_and_groups(self) -> Any:
         """WTForms' name for the same."""
