@@ -127,7 +127,8 @@
       inside.replaceChildren(document.adoptNode(page));
       dialog.setAttribute("aria-label", page.dataset.sheetTitle || "");
       enhance(inside);
-      const first = inside.querySelector("[aria-invalid=true], .field input:not([type=hidden]), .field textarea, .field select, .act-foot .btn");
+      // An optional remark is not worth the keyboard that covers the button.
+      const first = inside.querySelector("[aria-invalid=true], .field [required]:not([hidden])") || inside.querySelector(".act-foot .btn");
       if (first) first.focus();
     } catch (problem) {
       inside.replaceChildren(make("p", { class: "nothing", role: "alert" }, word("Failed")));
