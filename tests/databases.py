@@ -22,7 +22,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 import config as installation
-from hallpanel.engine.store import make_session, prepare_engine
+from hallpanel.engine.records import open_session
+from hallpanel.engine.store import prepare_engine
 from tests import machine
 from tests.cluster import Cluster
 
@@ -213,8 +214,8 @@ def engine(database_url: str, entities: None) -> Iterator[Engine]:
 
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
-    """A session on a migrated database without records."""
-    with make_session(engine) as opened:
+    """A session on a migrated database without records, under scope, trail and audit."""
+    with open_session(engine) as opened:
         yield opened
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -27,6 +27,18 @@ def install(session_class: type[Session]) -> None:
     """Put scope, trail and audit under every session of a class."""
     scope.install(session_class)
     trail.install(session_class)
+
+
+class HallSession(Session):
+    """A session that keeps the rules of the hall, for the command line, the worker and tests."""
+
+
+install(HallSession)
+
+
+def open_session(engine: Engine) -> HallSession:
+    """A session on a database; what is loaded stays readable after a commit."""
+    return HallSession(engine, expire_on_commit=False)
 
 
 def open_desk(

@@ -124,7 +124,7 @@ def reading(engine: Engine) -> Engine:
 
 
 def make_session(engine: Engine) -> Session:
-    """A session for a command, a worker or a test; a request has its own."""
+    """A bare session, for tables that no rule of the hall is about; see `records.open_session`."""
     return Session(engine, expire_on_commit=False)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from hallpanel.engine import records
 from hallpanel.engine.scope import SYSTEM
-from hallpanel.engine.store import make_session
 from hallpanel.guard.account import create_account
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # Monday, 9:00 in the hall
@@ -21,8 +20,7 @@ def now():
 
 @pytest.fixture
 def session(engine):
-    with make_session(engine) as opened:
-        records.install(type(opened))
+    with records.open_session(engine) as opened:
         records.open_desk(opened, SYSTEM, NOW)
         yield opened
 

@@ -6,7 +6,6 @@ from sqlalchemy import func, select
 from hallpanel.engine import audit, records
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.scope import SYSTEM
-from hallpanel.engine.store import make_session
 from hallpanel.guard import sessions
 from hallpanel.guard.account import (
     Account,
@@ -68,7 +67,7 @@ def test_two_who_want_one_name_at_once_get_one_account_auth_2(engine):
     start, outcomes = threading.Barrier(4), []
 
     def want(spelling):
-        with make_session(engine) as own:
+        with records.open_session(engine) as own:
             records.open_desk(own, SYSTEM, NOW)
             start.wait()
             try:

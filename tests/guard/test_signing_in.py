@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from hallpanel.engine import audit
-from hallpanel.engine.store import make_session
+from hallpanel.engine.records import open_session
 from hallpanel.guard import passwords, sessions, signing_in
 from hallpanel.guard.account import Account, create_account, disable, unlock
 from hallpanel.guard.sessions import Origin
@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 def attempt(engine, username, password, at=NOW, origin=sessions.UNKNOWN):
     """Sign in as a process of its own would: with its own session, committed by the door."""
-    with make_session(engine) as own:
+    with open_session(engine) as own:
         outcome = sign_in(own, username, password, at, origin)
         own.commit()
         return outcome
@@ -114,22 +114,22 @@ def test_guesses_in_parallel_count_like_guesses_in_a_row_auth_6(engine, session,
 
 
 def test_the_right_password_among_parallel_guesses_comes_too_late_auth_6(engine, mei):
-    with make_session(engine) as reader:
+    with open_session(engine) as reader:
         claim = signing_in.look_up(reader, "mei")
     proof = signing_in.prove(claim, PASSWORD)
     for _ in range(5):
         attempt(engine, "mei", "wrong")
-    with make_session(engine) as own:
+    with open_session(engine) as own:
         assert signing_in.conclude(own, claim, proof, NOW).token is None
 
 
 def test_a_password_changed_meanwhile_no_longer_counts(engine, session, mei):
-    with make_session(engine) as reader:
+    with open_session(engine) as reader:
         claim = signing_in.look_up(reader, "mei")
     proof = signing_in.prove(claim, PASSWORD)
     session.execute(update(Account).values(password_hash=passwords.hash_password(OTHER_PASSWORD)))
     session.commit()
-    with make_session(engine) as own:
+    with open_session(engine) as own:
         assert signing_in.conclude(own, claim, proof, NOW).token is None
 
 
@@ -150,7 +150,7 @@ def test_missing_wrong_disabled_and_locked_look_the_same_auth_6(engine, session,
 def test_an_unknown_name_costs_the_time_of_a_known_one_auth_6(engine, mei):
     def seconds(name):
         began = time.perf_counter()
-        with make_session(engine) as reader:
+        with open_session(engine) as reader:
             signing_in.prove(signing_in.look_up(reader, name), "wrong")
         return time.perf_counter() - began
 
