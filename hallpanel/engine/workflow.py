@@ -319,13 +319,14 @@ def barred(record: Regulated, transition: Transition, actor: Actor) -> Phrase | 
 def look(act: Act, version: int | None = None) -> Refusal | None:
     """Why an act cannot be made now, or None; changes nothing."""
     transition, record = act.transition, act.record
-    against = barred(record, transition, act.actor)
-    if against:
-        return NotAllowed(against, transition.clause)
+    # First what became of the record: whoever comes second is told who was first, not "not yours".
     if record.state not in transition.source:
         return _already(act)
     if version is not None and version != record.version:
         return _newer(act)
+    against = barred(record, transition, act.actor)
+    if against:
+        return NotAllowed(against, transition.clause)
     with scope.acting(act.session, SYSTEM):
         for guard in transition.when:
             against_it = guard(act)
@@ -499,8 +500,10 @@ def _already(act: Act) -> Refusal:
 
 
 def _newer(act: Act) -> Refusal:
+    with scope.acting(act.session, SYSTEM):
+        last = trail.last_decision(act.session, act.record)
     return Stale(
-        _l("it was changed after you opened it"),
+        _l("%(who)s was faster and changed it after you opened it", who=last or _l("someone")),
         act.transition.clause,
         then=_l("Look at it again and decide once more."),
     )
