@@ -379,7 +379,7 @@ def perform(
         raise NotAllowed(_l("there is no such transition here"))
     act = Act(session, record, transition, actor, at, answers or {})
     with scope.acting(session, SYSTEM):
-        _lock_unit(session, record)
+        _take_turns(session, record)
     refusal = look(act, version)
     if refusal is not None:
         raise refusal
@@ -465,17 +465,18 @@ def _tell(act: Act) -> None:
     outbox.tell(act.session, sorted(accounts), phrase, at=act.at, record=record)
 
 
-def _lock_unit(session: Session, record: Regulated) -> None:
+def _take_turns(session: Session, record: Regulated) -> None:
     """Let the decisions of one unit come one after the other, so that guards see the last word.
 
-    SQLite does so by itself; PostgreSQL locks the unit's row until the transaction ends.
+    SQLite does so by itself. PostgreSQL locks the unit's row until the transaction ends; what the
+    record became while this one waited is read again.
     """
-    unit_id = getattr(record, "unit_id", None)
-    if unit_id is None or session.get_bind().dialect.name == "sqlite":
+    if session.get_bind().dialect.name == "sqlite":
         return
-    session.execute(
-        select(recipients.UNIT.c.id).where(recipients.UNIT.c.id == unit_id).with_for_update()
-    )
+    unit = recipients.UNIT.c.id
+    if getattr(record, "unit_id", None) is not None:
+        session.execute(select(unit).where(unit == record.unit_id).with_for_update())
+    session.refresh(record, with_for_update=True)
 
 
 def _as_refusal(against: Phrase | Refusal, clause: str) -> Refusal:
