@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, g, has_request_context, request, url_for
+from flask import Flask, Response, g, has_request_context, request, url_for
 from sqlalchemy import Select, and_, column, func, or_, select, table
 
 from hallpanel.engine import outbox, workdays
@@ -94,8 +94,16 @@ class Figures:
 def init_app(app: Flask) -> None:
     """Give every template its surroundings."""
     app.context_processor(_surroundings)
+    app.after_request(_vary_by_frame)
     app.jinja_env.globals["icon"] = icon
     app.jinja_env.globals["static"] = static_url
+
+
+def _vary_by_frame(response: Response) -> Response:
+    """A page that a script opens as a sheet has another frame under the same address."""
+    if response.mimetype == "text/html":
+        response.vary.add("X-Sheet")
+    return response
 
 
 def static_url(filename: str) -> str:
