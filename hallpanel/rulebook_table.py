@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from hallpanel.engine.entity import REGISTRY, Regulated
-from hallpanel.engine.roles import Role
+from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.words import Phrase
 
 BOOK = Path(__file__).resolve().parent.parent / "seed" / "rulebook.yaml"
@@ -82,3 +82,35 @@ def _lines_of(entity: type[Regulated]) -> Iterator[Line]:
             tuple(sorted(transition.by.roles)),
             limits[0] if limits else None,
         )
+
+
+HEADS = ("Clause", "Entity", "Transition", "Who", "Deadline")
+
+
+def as_rows() -> list[dict[str, Any]]:
+    """The lines as plain values, for programs."""
+    return [
+        {
+            "clause": line.clause,
+            "entity": line.table,
+            "transition": line.verb,
+            "who": [role.value for role in line.roles],
+            "deadline": line.limit,
+        }
+        for line in lines()
+    ]
+
+
+def rulebook_table() -> str:
+    """The lines as a table in Markdown: which entity and transition rests on which clause."""
+    rows = [
+        (line.clause, line.table, line.verb or "", _who(line), line.limit or "") for line in lines()
+    ]
+    ruled = [HEADS, tuple("---" for _ in HEADS), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ruled)
+
+
+def _who(line: Line) -> str:
+    if line.verb and not line.roles:
+        return "the panel itself"
+    return ", ".join(str(ROLE_LABELS[role]) for role in line.roles)

@@ -1,4 +1,4 @@
-"""Table files as they come in: xlsx and csv, known by their content, read row by row (X9, INP-4)."""
+"""Table files as they come in: xlsx and csv, known by content, read row by row (X9, INP-4)."""
 
 import csv
 import io

@@ -1,0 +1,71 @@
+"""What time does to the hall, done while nobody presses anything: sweep and deliver each minute.
+
+Several workers may run; the one that holds the lease works, the others stand by and take over.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from hallpanel.engine import lease, outbox, sweep
+from hallpanel.engine.clock import utc_now
+from hallpanel.engine.outbox import Channel
+
+LEASE = "worker"
+EVERY = timedelta(minutes=1)
+HELD_FOR = timedelta(minutes=3)
+"""Longer than a round takes, and short enough that nobody waits long for a worker that died."""
+
+log = logging.getLogger(__name__)
+
+OpenSession = Callable[[], AbstractContextManager[Session]]
+
+
+class Worker:
+    """One process that does a round each minute, if it is its turn."""
+
+    def __init__(self, open_session: OpenSession, channels: Mapping[str, Channel]) -> None:
+        self.open_session, self.channels = open_session, channels
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.at_work = False
+
+    def round(self) -> bool:
+        """Sweep and deliver, unless another worker does; whether it was this one's turn."""
+        if not self._takes_turn():
+            return False
+        with self.open_session() as session:
+            swept = sweep.run(session, utc_now())
+        with self.open_session() as session:
+            delivered = outbox.deliver(session, utc_now(), self.channels)
+            session.rollback()
+        log.info(
+            "swept: %s transitions, %s warnings, %s reminders, %s chores; sent: %s, failed: %s",
+            swept.transitions,
+            swept.marks,
+            swept.reminders,
+            swept.chores,
+            delivered.sent,
+            delivered.failed,
+        )
+        return True
+
+    def _takes_turn(self) -> bool:
+        with self.open_session() as session:
+            holds = lease.claim(session, LEASE, self.holder, utc_now(), HELD_FOR)
+            session.commit()
+        if holds != self.at_work:
+            log.info("this worker %s", "is at work" if holds else "stands by")
+        self.at_work = holds
+        return holds
+
+    def leave(self) -> None:
+        """Let the next worker begin at once."""
+        with self.open_session() as session:
+            lease.release(session, LEASE, self.holder)
+            session.commit()
