@@ -173,6 +173,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_hall')),
     sa.UniqueConstraint('name', name=op.f('uq_hall_name'))
     )
+    op.create_table('lease',
+    sa.Column('name', sa.String(length=63), nullable=False),
+    sa.Column('holder', sa.String(length=200), nullable=False),
+    sa.Column('until', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_lease'))
+    )
     op.create_table('leave_tier',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('role', sa.String(length=32), nullable=False),
@@ -835,6 +841,7 @@ def downgrade() -> None:
 
     op.drop_table('leave_type')
     op.drop_table('leave_tier')
+    op.drop_table('lease')
     op.drop_table('hall')
     with op.batch_alter_table('deadline', schema=None) as batch_op:
         batch_op.drop_index('uq_deadline_open', sqlite_where=sa.text('stopped_at IS NULL'), postgresql_where=sa.text('stopped_at IS NULL'))
