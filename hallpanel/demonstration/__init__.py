@@ -81,11 +81,10 @@ def settle(session: Session, opening: datetime, today: date) -> list[Person]:
 
 
 def staff_tables(people: Iterable[Person]) -> dict[str, list[dict[str, Any]]]:
-    """The rows that people are made of: themselves, their unit and their windows."""
+    """The rows that people are made of: themselves and their windows."""
     people = list(people)
     return {
         "staff": [person.row() for person in people],
-        "unit_membership": [person.membership() for person in people],
         "window_assignment": [row for person in people for row in person.assignments()],
     }
 

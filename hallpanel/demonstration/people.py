@@ -54,10 +54,6 @@ class Person:
         unit = self.moved.unit if self.moved else self.unit
         return {"unit": unit, **{name: getattr(self, name) for name in names}}
 
-    def membership(self) -> dict[str, Any]:
-        """The unit the person belonged to first."""
-        return {"staff": self.number, "unit": self.row()["unit"], "since": self.joined_on}
-
     def assignments(self) -> list[dict[str, Any]]:
         """The windows the person served first."""
         windows = self.moved.windows if self.moved else self.windows

@@ -26,13 +26,12 @@ from hallpanel.rulebook.discipline.leave_type import LeaveType
 from hallpanel.rulebook.hall.service_window import ServiceWindow
 from hallpanel.rulebook.hall.staff import Staff
 from hallpanel.rulebook.hall.unit import Unit
-from hallpanel.rulebook.hall.unit_membership import UnitMembership
 from hallpanel.rulebook.hall.window_assignment import WindowAssignment
 
 State = LeaveRequest.State
 
-SWEEPS = (time(9, 30), time(13, 45))
-"""After the people of that half day are back and have left, so that nobody overstays by minutes."""
+MORNING_ROUND = time(9, 30)
+"""When the worker passes: after those are back whose leave ended the day before."""
 WHY_REFUSED = (
     "当天业务高峰，请改期", "同岗位已有人请假，请错开", "临近月末申报期，请调整到下月初", "请先完成手头的归档工作",
 )
@@ -82,10 +81,9 @@ class Year:
     # The clock
 
     def sweep_each_day(self, first: date, last: date) -> None:
-        """Put down the worker's rounds of each working day."""
+        """Put down the worker's round of each working day."""
         for day in self.calendar.working_days(first, last):
-            for clock in SWEEPS:
-                self.agenda.put(hall_instant(day, clock), self.desk.sweep)
+            self.agenda.put(hall_instant(day, MORNING_ROUND), self.desk.sweep)
 
     def plan(self, wish: Wish) -> None:
         """Put down when a person asks for leave: sudden leave before the hall opens."""
@@ -145,9 +143,8 @@ class Year:
         return self.desk.look("leave_request", story.request_id)
 
     def _accept(self, story: Story, at: datetime) -> None:
-        cover = story.wish.cover
-        if cover is not None and self._request(story).state is State.SUBMITTED:
-            self.desk.act(cover, self._request(story), "accept_cover", at)
+        if story.wish.cover is not None:
+            self.desk.act(story.wish.cover, self._request(story), "accept_cover", at)
 
     def _withdraw(self, story: Story, at: datetime) -> None:
         self.desk.act(story.wish.person, self._request(story), "withdraw", at)
@@ -177,7 +174,7 @@ class Year:
         remark = self.chance.choice(REMARKS) if self.chance.random() < 0.2 else None
         if self.desk.act(decider, request, "approve", at, reason=remark):
             self._refuse(story, decider, SHORT_OF_PEOPLE, at)
-        elif self._request(story).state is State.SUBMITTED:
+        elif request.state is State.SUBMITTED:
             self._remark(story, decider, at)
             self.agenda.put(self._decided_at(story, at), partial(self.decide, story))
         else:
@@ -216,7 +213,7 @@ class Year:
         before = hall_instant(self.calendar.before(wish.first.day, 1), time(16, 30))
         if before > at and story.extended is None:
             self._may_not_go(story, before)
-        if self.chance.random() < 0.6:
+        if wish.first.half is Half.AFTERNOON or at > begins or self.chance.random() < 0.4:
             self.agenda.put(max(begins, at + timedelta(minutes=3)), partial(self._leave, story))
         if story.returns:
             back = max(self._back_at(story), at + timedelta(minutes=5))
@@ -245,12 +242,10 @@ class Year:
         self.desk.act(decider, request, "cancel", at, reason=self.chance.choice(WHY_CANCELLED))
 
     def _hand_over(self, story: Story, at: datetime) -> None:
-        if self._request(story).state is State.APPROVED:
-            self.desk.act(story.wish.person, self._request(story), "hand_over", at)
+        self.desk.act(story.wish.person, self._request(story), "hand_over", at)
 
     def _leave(self, story: Story, at: datetime) -> None:
-        if self._request(story).state in (State.APPROVED, State.HANDED_OVER):
-            self.desk.act(story.wish.person, self._request(story), "leave_post", at)
+        self.desk.act(story.wish.person, self._request(story), "leave_post", at)
 
     def _back_at(self, story: Story) -> datetime:
         """The first minutes of the half day after the leave; who overstays comes a day later."""
@@ -318,6 +313,7 @@ class Year:
         }
         self.desk.file(person, "delegation", values, at)
         self.delegated.append((person, stand_in, first, last))
+        self.desk.forget_actors()
 
     # Moving
 
@@ -329,14 +325,13 @@ class Year:
                 self.agenda.put(at, partial(self._move, person))
 
     def _move(self, person: Person, at: datetime) -> None:
-        """The unit and the windows of before end with the day before; records made stay there."""
+        """The windows of before end with the day before; records made stay with the old unit."""
         staff, day = self.staff[person.number], hall_day(at)
         by = next(p for p in self.people if Role.HALL_ADMIN in p.roles)
         with scope.acting(self.desk.session, SYSTEM):
-            ended = [
-                *self.desk.session.scalars(select(UnitMembership).where(UnitMembership.staff_id == staff.id)),
-                *self.desk.session.scalars(select(WindowAssignment).where(WindowAssignment.staff_id == staff.id)),
-            ]
+            ended = self.desk.session.scalars(
+                select(WindowAssignment).where(WindowAssignment.staff_id == staff.id)
+            ).all()
             windows = self.desk.session.scalars(
                 select(ServiceWindow).where(ServiceWindow.number.in_(person.windows))
             ).all()
@@ -344,7 +339,7 @@ class Year:
             self.desk.change(by, record, {"until": day - timedelta(days=1)}, at)
         unit = self.units[person.unit]
         self.desk.change(by, staff, {"unit": unit}, at)
-        self.desk.file(by, "unit_membership", {"staff": staff, "unit": unit, "since": day}, at)
         for window in windows:
             values = {"staff": staff, "window": window, "since": day}
             self.desk.file(by, "window_assignment", values, at)
+        self.desk.forget_actors()

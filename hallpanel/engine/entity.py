@@ -276,6 +276,7 @@ class Regulated(Base):
     icon: ClassVar[str] = "file-earmark-text"
     place: ClassVar[int] = 50
     everyday: ClassVar[bool] = False
+    shows_related: ClassVar[bool] = True
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-10)
     version: Mapped[int] = mapped_column(default=1, sort_order=90)
@@ -358,6 +359,9 @@ class Regulated(Base):
 
     def prepare(self, session: Session, at: datetime) -> None:
         """Work out the facts that follow from others, before the record is saved."""
+
+    def saved(self, session: Session, at: datetime) -> None:
+        """Bring along what must follow in the same transaction once the record is saved."""
 
     def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
         """Say what the rules object to in the record as it would be saved."""

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from hallpanel.engine import scope
 from hallpanel.engine.clock import end_of_day, start_of_day
 from hallpanel.engine.deadline import Deadline
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
@@ -110,12 +111,20 @@ def operators_of(declared: Field) -> tuple[str, ...]:
 class Listing:
     """The list of one entity as asked for; `notes` says what in the asking made no sense."""
 
-    def __init__(self, entity: type[Regulated], asked: Asked, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        entity: type[Regulated],
+        asked: Asked,
+        columns: tuple[str, ...],
+        only: ColumnElement[bool] | None = None,
+    ) -> None:
         self.entity, self.asked = entity, asked
         self.columns = columns
         self.notes: list[Phrase] = []
         self._joined: dict[str, Any] = {}
         self._conditions = [*self._filtered(), *self._searched()]
+        if only is not None:
+            self._conditions.append(only)
         self.sort, self.descending = self._order()
 
     # what is asked
@@ -129,7 +138,7 @@ class Listing:
         target = REGISTRY[str(declared.target)]
         alias = self._joined.get(relation)
         if alias is None:
-            alias = target.__table__.alias(f"of_{relation}")
+            alias = scope.names_of(target).alias(f"of_{relation}")
             self._joined[relation] = alias
         wanted = inner or target.title
         inner_field = target.fields().get(wanted, declared)

@@ -129,6 +129,7 @@ def create(
                 record.number = _next_number(session, entity, at)
     session.add(record)
     session.flush()
+    _let_follow(session, record, at)
     return record
 
 
@@ -164,6 +165,13 @@ def change(
     except StaleDataError:
         session.rollback()
         raise Stale(_l("it was changed after you opened it"), entity.clause) from None
+    _let_follow(session, record, at)
+
+
+def _let_follow(session: Session, record: Regulated, at: datetime) -> None:
+    with scope.acting(session, SYSTEM):
+        record.saved(session, at)
+    session.flush()
 
 
 def remove(session: Session, record: Regulated, *, actor: Actor) -> None:

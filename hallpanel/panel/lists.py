@@ -31,6 +31,7 @@ from hallpanel.panel.showing import (
     Cell,
     cell,
     choice_word,
+    head_label,
     plain,
     record_url,
     shown,
@@ -223,7 +224,8 @@ class ListPageMaker:
             clear_url=self._here(drop=("search", "f.")) if self._narrowed() else None,
             hidden=self._hidden(),
             column_choices=[
-                (name, self._label(name), name in self.columns) for name in listable(self.entity)
+                (name, head_label(self.entity, name), name in self.columns)
+                for name in listable(self.entity)
             ],
             bulk=bulk,
             first_url=self._here() if self.asked.after or self.asked.before else None,
@@ -255,14 +257,6 @@ class ListPageMaker:
 
     # the head
 
-    def _label(self, name: str) -> str:
-        relation, _dot, inner = name.partition(".")
-        declared = self.entity.fields()[relation]
-        if inner:
-            target = REGISTRY[str(declared.target)].fields()[inner]
-            return f"{translate(declared.label)} · {translate(target.label)}"
-        return translate(declared.label)
-
     def _head(self, name: str) -> Column:
         declared = self.entity.fields()[name.partition(".")[0]]
         sorted_ = self.listing.sort == name
@@ -270,7 +264,7 @@ class ListPageMaker:
         other = f"-{name}" if sorted_ and not self.listing.descending else name
         return Column(
             name,
-            self._label(name),
+            head_label(self.entity, name),
             declared.kind in NUMERIC,
             self._here(sort=other),
             direction,
@@ -289,7 +283,7 @@ class ListPageMaker:
         return self._here(exact="1")
 
     def _search_hint(self) -> str:
-        labels = [self._label(name) for name in self.entity.list_view.search]
+        labels = [head_label(self.entity, name) for name in self.entity.list_view.search]
         return _("Search %(fields)s", fields="、".join(dict.fromkeys(labels))) if labels else ""
 
     # filters

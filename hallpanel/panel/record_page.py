@@ -12,7 +12,8 @@ from hallpanel.engine import approval, audit, comments, deadline, records, workf
 from hallpanel.engine.approval import ApprovalStep, StepState
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.deadline import Deadline, DeadlineState
-from hallpanel.engine.entity import Field, Kind, Regulated
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.listing import Asked, Listing
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
@@ -20,10 +21,15 @@ from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import (
+    NUMERIC,
     Button,
+    Cell,
     Chip,
     ClauseLink,
+    cell,
     choice_word,
+    head_field,
+    head_label,
     plain,
     record_url,
     shown,
@@ -34,7 +40,8 @@ from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
 
 KINDS = ("action", "edit", "comment", "attachment", "message")
-LONGEST_COMMENT = 4000
+MOST_RELATED = 5
+MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,33 @@ class Entry:
     url: str | None = None
 
 
+@dataclass(frozen=True)
+class Head:
+    """A column of a short table."""
+
+    name: str
+    label: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class RelatedRow:
+    """A row of a short table."""
+
+    url: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class RelatedTable:
+    """What refers to the record, as a short table that leads to the whole list."""
+
+    heading: str
+    columns: list[Head]
+    rows: list[RelatedRow]
+    url: str | None
+
+
 @dataclass
 class RecordPage:
     """All that the record template shows."""
@@ -103,7 +137,7 @@ class RecordPage:
     comment_url: str
     attachment_url: str
     edit_url: str | None
-    related: list[Any] = field(default_factory=list)
+    related: list[RelatedTable] = field(default_factory=list)
     banner: tuple[str, str] | None = None
 
 
@@ -134,7 +168,48 @@ def record_page(record: Regulated, actor: Actor) -> RecordPage:
         comment_url=url_for(f"{table}.comment_view", id=record.id),
         attachment_url=url_for(f"{table}.attach_view", id=record.id),
         edit_url=url_for(f"{table}.edit_view", id=record.id) if editable else None,
+        related=_related(record, actor),
     )
+
+
+# what refers to it
+
+
+def _related(record: Regulated, actor: Actor) -> list[RelatedTable]:
+    """The latest records of each kind that refer to this one, as far as the reader sees them."""
+    if not type(record).shows_related:
+        return []
+    tables = [
+        _related_table(record, entity, declared)
+        for entity in sorted(REGISTRY.values(), key=lambda one: one.place)
+        if entity.access.may(actor, "read")
+        for declared in entity.fields().values()
+        if declared.kind is Kind.RELATION and declared.target == record.__tablename__
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _related_table(record: Regulated, entity: type[Regulated], declared: Field) -> RelatedTable:
+    names = tuple(name for name in entity.list_view.columns if name != declared.name)[:MOST_COLUMNS]
+    only = getattr(entity, declared.column) == record.id
+    listing = Listing(entity, Asked(size=MOST_RELATED), names, only)
+    table = entity.__tablename__
+    rows = [
+        RelatedRow(
+            record_url(table, row.id),
+            [cell(entity, name, row.values[name], row.keys.get(name)) for name in names],
+        )
+        for row in listing.page(db.session()).rows
+    ]
+    heads = [Head(n, head_label(entity, n), head_field(entity, n).kind in NUMERIC) for n in names]
+    heading = translate(entity.plural)
+    if declared.name not in (entity.owner, record.__tablename__):
+        heading = f"{heading} · {translate(declared.label)}"
+    url = None
+    if declared.filter:
+        only_these: dict[str, Any] = {f"f.{declared.name}.is": record.id}
+        url = url_for(f"{table}.index_view", **only_these)
+    return RelatedTable(heading, heads, rows, url)
 
 
 def _buttons(record: Regulated, actor: Actor) -> list[Button]:

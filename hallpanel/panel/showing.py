@@ -146,6 +146,20 @@ def cell(entity: type[Regulated], name: str, value: Any, key: int | None) -> Cel
     return Cell("number" if declared.kind in NUMERIC else "text", text)
 
 
+def head_field(entity: type[Regulated], name: str) -> Field:
+    """The declared fact behind a listed name."""
+    return entity.fields()[name.partition(".")[0]]
+
+
+def head_label(entity: type[Regulated], name: str) -> str:
+    """The head of a column; of a fact of a related record with both labels."""
+    declared, inner = head_field(entity, name), name.partition(".")[2]
+    if not inner:
+        return translate(declared.label)
+    target = REGISTRY[str(declared.target)].fields()[inner]
+    return f"{translate(declared.label)} · {translate(target.label)}"
+
+
 def short_day(day: date) -> str:
     """A day in a narrow column: without the year where it is this one."""
     full = format_day(day)

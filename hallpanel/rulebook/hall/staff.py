@@ -17,6 +17,7 @@ from hallpanel.engine.entity import (
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.words import _l
+from hallpanel.rulebook.hall import unit_membership
 from hallpanel.rulebook.hall.post import Post
 from hallpanel.rulebook.hall.unit import Unit
 
@@ -67,6 +68,10 @@ class Staff(Regulated):
     list_view = ListView(
         "number", "name", "unit", "post", "partner", "joined_on", search=("number", "name")
     )
+
+    def saved(self, session: Session, at: datetime) -> None:
+        """Keep which unit the person belonged to on which day (H1)."""
+        unit_membership.keep(session, self, at)
 
     def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
         """A pair is two people of one unit."""
