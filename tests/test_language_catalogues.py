@@ -126,7 +126,7 @@ def test_every_marked_text_is_extracted():
         for line, _mark, text in calls(path)
         if isinstance(text, ast.Constant) and text.value and text.value not in extracted()
     ]
-    assert not missed, f"mark it with _ or _l, as the extraction knows them: {missed}"
+    assert not missed, f"mark it with _ or _l, and outside of any f-string: {missed}"
 
 
 def test_every_marked_text_of_a_page_is_extracted():

@@ -82,7 +82,8 @@ class Mail:
         mail["Subject"] = sentence if short else f"{sentence[: LONGEST_SUBJECT - 1]}…"
         mail["Date"] = format_datetime(letter.created_at.astimezone(HALL_ZONE))
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(f"{sentence}\n\n{_('This message was written by the panel.')}\n")
+        note = _("This message was written by the panel.")
+        mail.set_content(f"{sentence}\n\n{note}\n")
         return mail
 
     @contextmanager
