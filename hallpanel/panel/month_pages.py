@@ -102,9 +102,8 @@ class _Month:
 
     def _month(self) -> date:
         year, _dash, month = request.args.get("month", "").partition("-")
-        if year.isdigit() and month.isdigit() and FIRST_YEAR <= int(year[:5]) <= LAST_YEAR:
-            if 1 <= int(month[:3]) <= 12:
-                return date(int(year), int(month), 1)
+        if _number(year, FIRST_YEAR, LAST_YEAR) and _number(month, 1, 12):
+            return date(int(year), int(month), 1)
         return self.today.replace(day=1)
 
     def _unit(self) -> int | None:
