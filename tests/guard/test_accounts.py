@@ -36,16 +36,16 @@ def test_an_account_keeps_its_name_as_typed_and_no_password(session):
     assert not account.demonstration
 
 
-@pytest.mark.parametrize("spelling", ["Zhang", "ZHANG", "ｚhang", "  zhang", "Ｚｈａｎｇ"])
-def test_spellings_of_one_name_are_one_name_auth_2(session, spelling):
+def test_spellings_of_one_name_are_one_name_auth_2(session):
     create_account(session, "zhang", "张", PASSWORD, NOW)
     session.commit()
-    with pytest.raises(Refusal) as refused:
-        create_account(session, spelling, "章", PASSWORD, NOW)
-    session.rollback()
-    assert refused.value.field == "username"
+    for spelling in ["Zhang", "ZHANG", "ｚhang", "  zhang", "Ｚｈａｎｇ"]:
+        with pytest.raises(Refusal) as refused:
+            create_account(session, spelling, "章", None, NOW)
+        session.rollback()
+        assert refused.value.field == "username"
+        assert find_account(session, spelling).display_name == "张"
     assert accounts(session) == 1
-    assert find_account(session, spelling).display_name == "张"
 
 
 def test_the_name_of_a_disabled_account_stays_taken_auth_2(session, mei):
@@ -88,13 +88,15 @@ def test_two_who_want_one_name_at_once_get_one_account_auth_2(engine):
     assert sorted(outcomes) == ["made", "refused", "refused", "refused"]
 
 
-@pytest.mark.parametrize(
-    "odd", ["", "   ", "x" * 65, "two words", "zero\u200bwidth", "nul\x00", "a\tb"]
-)
-def test_an_odd_user_name_is_refused(session, odd):
-    with pytest.raises(Refusal) as refused:
-        create_account(session, odd, "张", PASSWORD, NOW)
-    assert refused.value.field == "username"
+ODD = ["", "   ", "x" * 65, "two words", "zero\u200bwidth", "nul\x00", "a\tb"]
+
+
+def test_an_odd_user_name_is_refused(session):
+    for odd in ODD:
+        with pytest.raises(Refusal) as refused:
+            create_account(session, odd, "张", None, NOW)
+        assert refused.value.field == "username"
+    assert accounts(session) == 0
 
 
 def test_a_weak_password_makes_no_account(session):

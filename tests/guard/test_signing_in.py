@@ -3,7 +3,6 @@ import threading
 import time
 from datetime import timedelta
 
-import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
@@ -42,9 +41,9 @@ def test_the_right_password_opens_a_session(engine, session, mei):
     assert sessions.find(session, outcome.token, NOW).account_id == mei.id
 
 
-@pytest.mark.parametrize("spelling", ["Mei", "MEI", "ｍｅｉ", " mei "])
-def test_the_name_may_be_spelt_in_any_way(engine, mei, spelling):
-    assert attempt(engine, spelling, PASSWORD).token
+def test_the_name_may_be_spelt_in_any_way(engine, mei):
+    for spelling in ["Mei", "MEI", "ｍｅｉ", " mei "]:
+        assert attempt(engine, spelling, PASSWORD).token, spelling
 
 
 def test_each_sign_in_has_a_new_id_sess_2(engine, mei):
@@ -209,6 +208,6 @@ def test_a_sign_in_is_audited_under_the_person_who_came_in(engine, session, mei)
     assert audit.verify(session).ok
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 5000, "\x00", "梅\ud800", "' OR 1=1 --"])
-def test_odd_names_are_refused_like_wrong_ones(engine, mei, name):
-    assert attempt(engine, name, PASSWORD).token is None
+def test_odd_names_are_refused_like_wrong_ones(engine, mei):
+    for name in ["", " ", "x" * 5000, "\x00", "梅\ud800", "' OR 1=1 --"]:
+        assert attempt(engine, name, PASSWORD).message == signing_in.REFUSED
