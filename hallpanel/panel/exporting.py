@@ -21,6 +21,7 @@ from hallpanel.engine.clock import HALL_ZONE
 from hallpanel.engine.entity import Regulated
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.listing import Listing
+from hallpanel.engine.natural_key import has_natural_key, natural_key
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.words import _l
 from hallpanel.guard import sessions
@@ -74,9 +75,10 @@ def answer(maker: ListPageMaker, export_type: str, actor: Actor) -> Response:
     if export_type not in FILES:
         abort(404)
     session = _reading_session(actor)
+    columns = _columns(maker, actor)
     try:
-        table = _table(maker, session, actor)
-        _note(maker, export_type, table.count, actor)
+        table = _table(maker, columns, session, actor)
+        _note(maker, columns, export_type, table.count, actor)
         response = FILES[export_type](table)
     except BaseException:
         session.close()
@@ -89,6 +91,19 @@ def answer(maker: ListPageMaker, export_type: str, actor: Actor) -> Response:
     return response
 
 
+def _columns(maker: ListPageMaker, actor: Actor) -> tuple[str, ...]:
+    """The columns as shown.
+
+    For those who may import the file again also what tells its rows apart (pitfall 36), unless
+    they chose the columns one by one.
+    """
+    entity = maker.entity
+    chosen = "columns" in request.args or not entity.access.may(actor, "imports")
+    if chosen or not has_natural_key(entity):
+        return maker.columns
+    return tuple(dict.fromkeys((*maker.columns, *natural_key(entity))))
+
+
 def _reading_session(actor: Actor) -> PanelSession:
     """A session that lives as long as the file is being sent, which is longer than the request."""
     session = PanelSession(db)
@@ -97,31 +112,33 @@ def _reading_session(actor: Actor) -> PanelSession:
     return session
 
 
-def _table(maker: ListPageMaker, session: PanelSession, actor: Actor) -> Table:
+def _table(
+    maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession, actor: Actor
+) -> Table:
     count = maker.listing.count(session, cap=MOST_ROWS)
     if count > MOST_ROWS:
         raise Refusal(
             _l("the list has more than %(most)s rows, too many for one file", most=MOST_ROWS),
             then=_l("Narrow it with filters, then export again."),
         )
-    lines = _lines(maker, session)
+    lines = _lines(maker, columns, session)
     # What is wrong with the question must show before the answer has begun.
     first = list(islice(lines, BATCH))
     when = format_instant(request_instant())
     return Table(
         title=translate(maker.entity.plural),
-        heads=heads(maker.entity, maker.columns),
+        heads=heads(maker.entity, columns),
         count=count,
         lines=chain(first, lines),
         watermark=_("Exported by %(name)s, %(at)s", name=actor.name, at=when),
     )
 
 
-def _lines(maker: ListPageMaker, session: PanelSession) -> Iterator[Line]:
+def _lines(maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession) -> Iterator[Line]:
     """The rows in the reader's words. All words are looked up before the first row."""
-    listing = Listing(maker.entity, maker.asked, maker.columns)
-    writers: dict[str, Writer] = {name: writer(maker.entity, name) for name in maker.columns}
-    names = telling_names(session, maker.entity, maker.columns)
+    listing = Listing(maker.entity, maker.asked, columns)
+    writers: dict[str, Writer] = {name: writer(maker.entity, name) for name in columns}
+    names = telling_names(session, maker.entity, columns)
     return (
         [
             names.get(name, {}).get(row.keys.get(name) or 0) or write(row.values[name])
@@ -131,12 +148,14 @@ def _lines(maker: ListPageMaker, session: PanelSession) -> Iterator[Line]:
     )
 
 
-def _note(maker: ListPageMaker, export_type: str, count: int, actor: Actor) -> None:
+def _note(
+    maker: ListPageMaker, columns: tuple[str, ...], export_type: str, count: int, actor: Actor
+) -> None:
     """Write down who took what away, in a short transaction: the page itself only reads."""
     asked = {
         "format": export_type,
         "rows": count,
-        "columns": list(maker.columns),
+        "columns": list(columns),
         "search": maker.asked.search or None,
         "filters": [f"{one.parameter}={one.value}" for one in maker.asked.conditions],
         "sort": maker.asked.sort,
