@@ -21,6 +21,7 @@ from hallpanel.engine.words import _l
 Entity = TypeVar("Entity", bound=Regulated)
 
 NUMBER_WIDTH = 5
+LARGEST_ID = 2**31 - 1
 
 
 def install(session_class: type[Session]) -> None:
@@ -85,11 +86,11 @@ def find(session: Session, entity: type[Entity], record_id: Any) -> Entity | Non
 
 
 def as_id(value: Any) -> int | None:
-    """An id as the database can hold it, or None."""
+    """An id as both databases can hold it, or None."""
     text = str(value)
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_ID)):
         return None
-    return int(text)
+    return int(text) if int(text) <= LARGEST_ID else None
 
 
 def may_edit(record: Regulated, actor: Actor) -> bool:

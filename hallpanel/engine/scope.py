@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, event
+from sqlalchemy import ColumnElement, Table, TableClause, column, event, table
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
-from sqlalchemy.sql import visitors
 
+from hallpanel.engine import scope_forms
 from hallpanel.engine.errors import NoActor
 from hallpanel.engine.roles import Role
 
@@ -85,6 +85,15 @@ def release(entity: type[Any]) -> None:
     _TABLES.cache = None
 
 
+def names_of(entity: type[Any]) -> TableClause:
+    """The table of an entity, for the names of what a visible record refers to.
+
+    It alone is not narrowed: a record within reach shows the name of a colleague who is not.
+    """
+    columns = (column(c.name, c.type) for c in entity.__table__.columns)
+    return table(entity.__tablename__, *columns)
+
+
 def actor_of(session: Session) -> Actor:
     """Who is asking in this session.
 
@@ -128,13 +137,6 @@ class _ProtectedTables:
 _TABLES = _ProtectedTables()
 
 
-def _touches_protected(statement: Any) -> bool:
-    tables = _TABLES()
-    return any(
-        element in tables for element in visitors.iterate(statement) if isinstance(element, Table)
-    )
-
-
 def _criteria(session: Session, actor: Actor) -> tuple[Any, ...]:
     cached: tuple[Any, ...] | None = session.info.get("criteria")
     if cached is None:
@@ -149,26 +151,28 @@ def _criteria(session: Session, actor: Actor) -> tuple[Any, ...]:
 
 
 def _narrow(state: ORMExecuteState) -> None:
-    if state.is_update or state.is_delete:
+    if state.is_insert or state.is_update or state.is_delete:
         _refuse_wholesale(state)
         return
-    if not state.is_select or state.is_column_load or state.is_relationship_load:
-        return
     actor: Actor | None = state.session.info.get("actor")
-    if actor is SYSTEM:
+    if actor is SYSTEM or not (state.is_select or state.is_from_statement):
         return
     if actor is None:
-        if _touches_protected(state.statement):
+        if state.is_from_statement or scope_forms.touches(state.statement, _TABLES()):
             raise NoActor("records were asked for with no actor in the session")
         return
+    if state.is_column_load or state.is_relationship_load:
+        return
+    scope_forms.demand_narrowable(state.statement, _TABLES())
     state.statement = state.statement.options(*_criteria(state.session, actor))
 
 
 def _refuse_wholesale(state: ORMExecuteState) -> None:
     """A statement over many rows leaves no line per record in the audit, so there is none."""
-    if any(mapper.class_ in _PROTECTED for mapper in state.all_mappers):
+    if scope_forms.changed_table(state.statement) in _TABLES():
         raise RuntimeError(
-            "update() and delete() over regulated records leave no audit: change them one by one"
+            "insert(), update() and delete() over regulated records leave no audit: "
+            "make, change or remove them one by one"
         )
 
 
