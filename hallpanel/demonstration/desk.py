@@ -1,14 +1,14 @@
 """The people of the demonstration at their desks: each does things as themselves."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hallpanel.demonstration.people import Person
 from hallpanel.engine import comments, records, scope, sweep, workflow
+from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.scope import SYSTEM, Actor
@@ -21,10 +21,19 @@ class Desk:
 
     def __init__(self, session: Session, accounts: Mapping[str, Account]) -> None:
         self.session, self.accounts = session, accounts
+        self._actors: dict[str, tuple[date, Actor]] = {}
 
     def actor(self, person: Person, at: datetime) -> Actor:
-        """The person with the roles of that instant."""
-        return actor_of(self.session, self.accounts[person.number], at)
+        """The person with the roles of that day."""
+        day, actor = self._actors.get(person.number, (date.min, SYSTEM))
+        if day != hall_day(at):
+            actor = actor_of(self.session, self.accounts[person.number], at)
+            self._actors[person.number] = (hall_day(at), actor)
+        return actor
+
+    def forget_actors(self) -> None:
+        """Ask anew who may do what: somebody moved, or named someone in their place."""
+        self._actors.clear()
 
     def file(self, person: Person, table: str, values: dict[str, Any], at: datetime) -> int:
         """Make a record as a person; its id."""

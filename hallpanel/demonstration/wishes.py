@@ -111,8 +111,9 @@ class Dreamer:
     def wishes(self) -> Iterator[Wish]:
         """What everyone asks for, in no order."""
         for person in self.people:
-            # The three administrators and the inspectors keep no leave of their own here.
-            if Role.STAFF not in person.roles:
+            # The administrators and inspectors are not window staff and file no leave of their own;
+            # above the hall administrator there is nobody to decide.
+            if Role.STAFF not in person.roles or Role.HALL_ADMIN in person.roles:
                 continue
             for habit in HABITS:
                 for _ in range(self.chance.choice(habit.times)):
