@@ -83,6 +83,8 @@ def answer(maker: ListPageMaker, export_type: str, actor: Actor) -> Response:
     except BaseException:
         session.close()
         raise
+    if response.direct_passthrough:  # a whole file, which needs no more rows and never says close
+        session.close()
     response.call_on_close(session.close)
     stamp = f"{request_instant().astimezone(HALL_ZONE):%Y%m%d-%H%M}"
     response.headers["Content-Disposition"] = as_attachment(

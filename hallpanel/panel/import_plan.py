@@ -248,11 +248,8 @@ class Intake:
 
     def _sign(self, row: Row, present: Regulated | None) -> None:
         """Let the digest tell this row's effect from any other; new ids are chance, so left out."""
-        said = {
-            name: names_of(value)[-1] if isinstance(value, Regulated) else str(value)
-            for name, value in row.values.items()
-        }
         whose = None if present is None else present.id
+        said = [_said(row.values), _said(row.before)]
         self._digest.update(repr((row.number, row.effect.value, whose, said)).encode())
 
     def _show(self, row: Row) -> None:
@@ -262,3 +259,10 @@ class Intake:
 
 def _cell(cells: Cells, place: int) -> Any:
     return cells[place] if place < len(cells) else None
+
+
+def _said(values: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: names_of(value)[-1] if isinstance(value, Regulated) else str(value)
+        for name, value in values.items()
+    }
