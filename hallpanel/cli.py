@@ -41,6 +41,7 @@ from hallpanel.worker import EVERY, Worker
 A_FILE = click.Path(path_type=Path, dir_okay=False)
 AN_EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 ACCOUNTS_FILE = "demo-accounts.txt"
+DEMO_BEGUN = "demo-begun"
 
 audit_commands = AppGroup("audit", help="Is the audit book as it was written?")
 account_commands = AppGroup("account", help="Accounts of this installation.")
@@ -106,7 +107,15 @@ def seed() -> None:
 def demo() -> None:
     """Set up the demonstration hall, if the database is empty, and print its accounts."""
     password = current_app.config["HALLPANEL_DEMO_PASSWORD"]
+    begun = instance() / DEMO_BEGUN
+    if begun.exists():
+        raise click.ClickException(
+            f"The demonstration hall was cut off while it was set up. "
+            f"Empty the database (with SQLite: remove {instance()}) and run this again."
+        )
+    begun.touch(mode=0o600)
     accounts = demonstration.load(lambda: records.open_session(db.engine), utc_now(), password)
+    begun.unlink()
     if not accounts:
         click.echo("The database is in use, so no demonstration hall was set up.")
         return
