@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,12 +17,12 @@ from hallpanel.engine.errors import ClosedRecord, NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import STAFF
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.scope import SYSTEM, Actor
+from hallpanel.engine.store import LARGEST_INTEGER
 from hallpanel.engine.words import _l
 
 Entity = TypeVar("Entity", bound=Regulated)
 
 NUMBER_WIDTH = 5
-LARGEST_ID = 2**31 - 1
 
 
 def install(session_class: type[Session]) -> None:
@@ -53,28 +54,26 @@ def open_desk(
 ) -> None:
     """Say who works in this session from now on, since when and from where."""
     scope.set_actor(session, actor)
-    session.info["audit_context"] = audit.AuditContext(
+    session.info[audit.CONTEXT] = replace(
+        _context(actor, at), address=address, session_hash=session_hash, request_id=request_id
+    )
+
+
+def _context(actor: Actor, at: datetime) -> audit.AuditContext:
+    return audit.AuditContext(
         at=at,
         actor_account_id=actor.account_id,
         actor_name=actor.name,
         role=",".join(sorted(actor.roles)) or None,
         on_behalf_of="、".join(p.name for p in actor.delegators) or None,
-        address=address,
-        session_hash=session_hash,
-        request_id=request_id,
     )
 
 
 @contextmanager
 def at_desk(session: Session, actor: Actor, at: datetime) -> Iterator[Session]:
-    """Work as an actor for a while; afterwards nobody does, and nothing can be read."""
-    open_desk(session, actor, at)
-    try:
+    """Work as an actor for a while; afterwards whoever did before does again, if anybody did."""
+    with scope.acting(session, actor), audit.context(session, _context(actor, at)):
         yield session
-    finally:
-        session.info.pop("actor", None)
-        session.info.pop("criteria", None)
-        session.info.pop("audit_context", None)
 
 
 def find(session: Session, entity: type[Entity], record_id: Any) -> Entity | None:
@@ -88,9 +87,9 @@ def find(session: Session, entity: type[Entity], record_id: Any) -> Entity | Non
 def as_id(value: Any) -> int | None:
     """An id as both databases can hold it, or None."""
     text = str(value)
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_ID)):
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_INTEGER)):
         return None
-    return int(text) if int(text) <= LARGEST_ID else None
+    return int(text) if int(text) <= LARGEST_INTEGER else None
 
 
 def may_edit(record: Regulated, actor: Actor) -> bool:
