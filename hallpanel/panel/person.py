@@ -30,10 +30,6 @@ class Person(UserMixin):
         self.who = who
         self.actor: Actor = who.actor
 
-    def get_id(self) -> str:
-        """The account's number; nothing is ever loaded by it."""
-        return str(self.who.account.id)
-
 
 def open_to_all(view: View) -> View:
     """Mark a view that answers also people who are not signed in."""
