@@ -28,6 +28,7 @@ from hallpanel.panel.showing import (
     record_url,
     state_word,
     tone_of,
+    when_of,
 )
 from hallpanel.panel.surroundings import figures, waiting_for
 from hallpanel.panel.transitions import line_of
@@ -221,13 +222,7 @@ def _what(record: Regulated, rest: list[object]) -> str:
 
 
 def _detail(record: Regulated) -> str:
-    view = record.calendar_view
-    if view is None:
-        return state_word(type(record), record.state)
-    first, last = getattr(record, view.first), getattr(record, view.last)
-    if first == last:
-        return format_day(first)
-    return _("%(first)s to %(last)s", first=format_day(first), last=format_day(last))
+    return when_of(record) or state_word(type(record), record.state)
 
 
 # who is away

@@ -1,5 +1,6 @@
 """What the reader's language is, and how sentences, days, instants and numbers are put in it."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -43,6 +44,8 @@ THEMES = ("auto", "light", "dark")
 LANGUAGE_COOKIE = "hallpanel_language"
 THEME_COOKIE = "hallpanel_theme"
 A_YEAR = 365 * 24 * 3600
+UNBROKEN = re.compile(r"(\b\w{1,12}(?:-\w{1,8}){1,3}(?: ?\([^()]{1,8}\))?)", re.ASCII)
+"""2026-02-12(周四), QJ2026-00789: read as one word, so never torn apart at the end of a line."""
 
 blueprint = Blueprint("language", __name__)
 
@@ -64,7 +67,11 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.context_processor(_for_templates)
     app.jinja_env.filters.update(
-        translated=translate, day=format_day, instant=format_instant, number=format_number
+        translated=translate,
+        day=format_day,
+        instant=format_instant,
+        number=format_number,
+        pieces=pieces,
     )
 
 
@@ -134,6 +141,11 @@ def format_day(day: date | None) -> str:
         return ""
     weekday = _locale().days["format"]["abbreviated"][day.weekday()]
     return f"{day:%Y-%m-%d}" + (f"({weekday})" if _chinese() else f" ({weekday})")
+
+
+def pieces(text: str) -> list[str]:
+    """A sentence in pieces; each second piece is a day or a number that stays on one line."""
+    return UNBROKEN.split(text)
 
 
 def format_instant(at: datetime | None) -> str:

@@ -17,6 +17,7 @@ from hallpanel.engine.listing import Asked, Listing
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
+from hallpanel.panel.attachments import may_attach
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
 from hallpanel.panel.person import request_instant
@@ -35,6 +36,7 @@ from hallpanel.panel.showing import (
     shown,
     state_chip,
     state_word,
+    when_of,
 )
 from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
@@ -135,7 +137,7 @@ class RecordPage:
     timeline_filters: list[tuple[str, str, bool]]
     attachments: list[tuple[str, str, str, str, str]]
     comment_url: str
-    attachment_url: str
+    attachment_url: str | None
     edit_url: str | None
     related: list[RelatedTable] = field(default_factory=list)
     banner: tuple[str, str] | None = None
@@ -147,8 +149,9 @@ def record_page(record: Regulated, actor: Actor) -> RecordPage:
     buttons = _buttons(record, actor)
     main = [b for b in buttons if b.tone != "danger"][:3]
     editable = records.may_edit(record, actor)
-    line = " · ".join(plain(part) for part in record.title_line())
+    line = " · ".join(filter(None, (*map(plain, record.title_line()), when_of(record))))
     name = record.display()
+    attach_url = url_for(f"{table}.attach_view", id=record.id)
     return RecordPage(
         id=record.id,
         version=record.version,
@@ -166,7 +169,7 @@ def record_page(record: Regulated, actor: Actor) -> RecordPage:
         timeline_filters=_timeline_filters(record),
         attachments=_attachments(record),
         comment_url=url_for(f"{table}.comment_view", id=record.id),
-        attachment_url=url_for(f"{table}.attach_view", id=record.id),
+        attachment_url=attach_url if may_attach(record, actor) else None,
         edit_url=url_for(f"{table}.edit_view", id=record.id) if editable else None,
         related=_related(record, actor),
     )

@@ -166,6 +166,23 @@ def short_day(day: date) -> str:
     return full[5:] if day.year == hall_day(request_instant()).year else full
 
 
+def when_of(record: Regulated) -> str:
+    """The days a record is about, with the half where one counts: 2026-02-12(周四) 上午."""
+    if record.calendar_view is None:
+        return ""
+    span = record.span  # type: ignore[attr-defined]
+    begins_late, ends_early = span.first_half == "afternoon", span.last_half == "morning"
+    first, last = format_day(span.first_day), format_day(span.last_day)
+    if span.first_day == span.last_day:
+        half = _("morning") if ends_early else _("afternoon") if begins_late else ""
+        return f"{first} {half}".strip()
+    return _(
+        "%(first)s to %(last)s",
+        first=f"{first} {_('afternoon')}" if begins_late else first,
+        last=f"{last} {_('morning')}" if ends_early else last,
+    )
+
+
 def state_word(entity: type[Regulated], state: Any) -> str:
     """The word of a state."""
     stored = state.value if isinstance(state, Enum) else str(state)

@@ -28,6 +28,7 @@ from hallpanel.panel.showing import (
     clause_url,
     plain,
     record_url,
+    when_of,
 )
 
 NOT_THERE = _l("there is no such record within your reach")
@@ -50,6 +51,7 @@ class ActPage:
     clause: ClauseLink
     form_url: str
     refusals: list[tuple[str, str, str | None]] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
     done: list[tuple[str, str]] = field(default_factory=list)
     next: list[Button] = field(default_factory=list)
 
@@ -64,6 +66,8 @@ class TransitionPage:
         self.entity, self.actor, self.transition = entity, actor, found
         self.table = entity.__tablename__
         self.asked = self._asked()
+        left = [records.as_id(raw) for raw in request.form.getlist("left")[:MOST_AT_ONCE]]
+        self.left = [number for number in left if number is not None]
         self.form = self._form()
 
     def answer(self) -> Response | str:
@@ -115,14 +119,15 @@ class TransitionPage:
 
     def _ask(self) -> Response | str:
         found = self._load()
-        may, refused = [], []
+        may, refused = [], self._left_out()
         for record in found:
             act = self._considered(record)
             refusal = workflow.look(act, self.asked[record.id])
             if refusal is None:
                 may.append(act)
             else:
-                refused.append((record.display(), *self._why(refusal)))
+                refused.append((line_of(record), *self._why(refusal)))
+                self.left.append(record.id)
         return self._render(may, refused)
 
     def _considered(self, record: Regulated) -> Act:
@@ -144,6 +149,7 @@ class TransitionPage:
             clause=clause_link(self.transition.clause),
             form_url=url_for(f"{self.table}.act_view", verb=self.transition.verb),
             refusals=refused,
+            left=self.left,
             next=[] if may else self._instead(),
         )
         return render_template("hallpanel/act.html", page=page, crumbs=self._crumbs(page.title))
@@ -161,7 +167,7 @@ class TransitionPage:
                 "danger" if t.danger else "secondary",
                 sheet=True,
             )
-            for t in others
+            for t in sorted(others, key=lambda t: t.danger)
         ]
 
     def _sentence(self, may: list[Act]) -> str:
@@ -204,9 +210,19 @@ class TransitionPage:
                 done.append((names[record_id], record_url(self.table, record_id)))
             else:
                 refused.append((names[record_id], *self._why(refusal)))
-        if len(names) == 1:
+        left = self._left_out()
+        if len(names) == 1 and not left:
             return self._single(done, refused)
-        return self._many(done, refused)
+        return self._many(done, refused + left)
+
+    def _left_out(self) -> list[tuple[str, str, str | None]]:
+        """The ticked records that the page said cannot be done, once more with their reasons."""
+        if not self.left:
+            return []
+        query = select(self.entity).where(self.entity.id.in_(self.left)).order_by(self.entity.id)
+        found = list(db.session.scalars(query))
+        refusals = [(one, workflow.look(self._considered(one))) for one in found]
+        return [(line_of(one), *self._why(refusal)) for one, refusal in refusals if refusal]
 
     def _act_on(
         self, record_id: int, version: int | None, answers: dict[str, Any]
@@ -308,6 +324,5 @@ def clause_link(clause: str) -> ClauseLink:
 
 
 def line_of(record: Regulated) -> str:
-    """A record in one line: its own title line if it has one, else its name."""
-    parts = record.title_line()
-    return " ".join(plain(part) for part in parts) if parts else record.display()
+    """A record in one line: who, what, how much and when, as far as it has these."""
+    return " ".join(filter(None, (*map(plain, record.title_line()), when_of(record))))
