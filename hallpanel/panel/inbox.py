@@ -67,7 +67,7 @@ def index() -> str:
 @blueprint.get("/<int:message_id>")
 def opened(message_id: int) -> Response:
     """Lead to the record a message is about. A link changes nothing: the message stays unread."""
-    query = outbox.inbox(_account()).where(outbox.Message.id == message_id)
+    query = outbox.inbox(_account()).where(outbox.Message.id == records.as_id(message_id))
     message = db.session.scalars(query).one_or_none()
     if message is None:
         abort(404)

@@ -14,7 +14,7 @@ from hallpanel.panel.assets import version_of
 from hallpanel.panel.extensions import db
 from hallpanel.panel.icons import icon
 from hallpanel.panel.language import _, _l, translate
-from hallpanel.panel.person import present
+from hallpanel.panel.person import present, sit_down
 
 CHAPTERS: dict[str, tuple[Any, str]] = {
     "hall": (_l("Hall"), "bank"),
@@ -172,6 +172,8 @@ def _surroundings() -> dict[str, Any]:
     who = g.get("signed_in")
     if who is None or request.headers.get("X-Sheet"):
         return {"me": _anybody(who), "navigation": []}
+    if "actor" not in db.session().info:  # an error page of a request that was stopped at the gate
+        sit_down(who)
     counted = figures()
     return {
         "me": _me(who.actor, counted),
