@@ -15,7 +15,7 @@ from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.store import prepare_engine
 from hallpanel.panel import language, security, sign_in
 from hallpanel.panel.extensions import bootstrap, db, migrate
-from hallpanel.rulebook_table import clause_ids
+from hallpanel.rulebook.table import clause_ids
 
 
 def create_app(settings: Mapping[str, Any] | None = None) -> Flask:

@@ -22,7 +22,7 @@ from flask_babel import force_locale
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from hallpanel import backup, demonstration, deploy_check, rulebook_table, seeding
+from hallpanel import backup, demonstration, deploy_check, seeding
 from hallpanel.engine import audit, check, records, sweep
 from hallpanel.engine.clock import HALL_ZONE, utc_now
 from hallpanel.engine.entity import REGISTRY
@@ -36,6 +36,7 @@ from hallpanel.panel.channels import channels
 from hallpanel.panel.extensions import db
 from hallpanel.panel.import_row import Effect
 from hallpanel.panel.language import refusal_sentence
+from hallpanel.rulebook import table
 from hallpanel.worker import EVERY, Worker
 
 A_FILE = click.Path(path_type=Path, dir_okay=False)
@@ -179,7 +180,7 @@ def _id_of(session: Session, table: str, key: str, value: str) -> int:
 @click.option("--deploy", is_flag=True, help="Also whether this installation may serve a hall.")
 def check_command(*, deploy: bool) -> None:
     """Check the declarations and, with --deploy, the installation; end with 1 if one is wrong."""
-    wrong: list[Any] = list(check.errors(list(REGISTRY.values()), rulebook_table.clause_ids()))
+    wrong: list[Any] = list(check.errors(list(REGISTRY.values()), table.clause_ids()))
     if deploy:
         with desk() as session:
             wrong += deploy_check.faults(current_app.config, session, utc_now())
@@ -195,9 +196,9 @@ def check_command(*, deploy: bool) -> None:
 def rulebook(*, as_json: bool) -> None:
     """Print which entity and transition rests on which clause."""
     if as_json:
-        click.echo(json.dumps(rulebook_table.as_rows(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(table.as_rows(), ensure_ascii=False, indent=1))
     else:
-        click.echo(rulebook_table.rulebook_table())
+        click.echo(table.rulebook_table())
 
 
 # what time does

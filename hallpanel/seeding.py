@@ -21,7 +21,7 @@ from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.natural_key import comparable, natural_key
 from hallpanel.engine.scope import SYSTEM
-from hallpanel.rulebook_table import clause_rows
+from hallpanel.rulebook.table import clause_rows
 
 SEED = Path(__file__).resolve().parent.parent / "seed"
 Row = Mapping[str, Any]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import config
 from hallpanel import load_rulebook
-from hallpanel.rulebook_table import rulebook_table
+from hallpanel.rulebook.table import rulebook_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

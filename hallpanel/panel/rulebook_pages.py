@@ -14,7 +14,7 @@ from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import Fact
 from hallpanel.panel.showing import Chip, choice_word, clause_url
 from hallpanel.rulebook.hall import clause as clauses
-from hallpanel.rulebook_table import Line, lines, outline
+from hallpanel.rulebook.table import Line, lines, outline
 
 blueprint = Blueprint("rulebook", __name__, url_prefix="/rulebook")
 

@@ -12,7 +12,7 @@ from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.words import Phrase
 
-BOOK = Path(__file__).resolve().parent.parent / "seed" / "rulebook.yaml"
+BOOK = Path(__file__).resolve().parent.parent.parent / "seed" / "rulebook.yaml"
 FIRST_DAY = "2020-01-01"
 """The day from which the first version of every clause holds, before any record of the panel."""
 

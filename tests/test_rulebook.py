@@ -1,7 +1,7 @@
 """The rule book as the panel reads it, and what rests on it."""
 
 from hallpanel import load_rulebook
-from hallpanel.rulebook_table import clause_ids, clauses, lines
+from hallpanel.rulebook.table import clause_ids, clauses, lines
 
 
 def test_each_of_the_53_clauses_is_read_whole_in_both_languages():
