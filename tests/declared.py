@@ -23,6 +23,7 @@ def forgetting() -> Iterator[None]:
             FIELDS.pop(REGISTRY[name], None)
             scope.release(REGISTRY.pop(name))
         for mapper in set(Base.registry.mappers) - mappers:
+            Base.registry._managers.pop(mapper.class_manager)
             Base.registry._dispose_manager_and_mapper(mapper.class_manager)
         for name in set(Base.metadata.tables) - tables:
             Base.metadata.remove(Base.metadata.tables[name])

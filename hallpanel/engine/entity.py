@@ -77,6 +77,10 @@ KINDS: dict[type[Any], Kind] = {
 }
 
 
+DIGITS = 10
+"""Of a declared decimal, those after the point included."""
+
+
 @dataclass(frozen=True)
 class Field:
     """One declared fact of an entity, as the form, list, filter, export and timeline read it.
@@ -500,7 +504,7 @@ def _build_fact(
     if kind is Kind.TEXT:
         mapped.column.type = String(settings["length"])
     if kind is Kind.DECIMAL:
-        mapped.column.type = Exact(digits=10, places=settings["places"])
+        mapped.column.type = Exact(digits=DIGITS, places=settings["places"])
     if choices:
         mapped.column.type = enum_by_value(choices)
     if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:

@@ -7,6 +7,13 @@ from sqlalchemy import Dialect, Numeric
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
+def fits(value: Decimal | int, digits: int, places: int) -> bool:
+    """Whether a figure can be kept without losing anything."""
+    if abs(value) >= 10 ** (digits - places):
+        return False
+    return Decimal(value).quantize(Decimal(1).scaleb(-places)) == value
+
+
 class Exact(TypeDecorator[Decimal]):
     """A decimal of so many digits, so many of them after the point.
 
@@ -30,10 +37,9 @@ class Exact(TypeDecorator[Decimal]):
         """Refuse what the column cannot hold exactly."""
         if value is None:
             return None
-        exact = self._rounded(value)
-        if exact != value or abs(exact) >= 10 ** (self.digits - self.places):
+        if not fits(value, self.digits, self.places):
             raise ValueError(f"{value} has more than {self.digits} digits, {self.places} of them")
-        return exact
+        return self._rounded(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Give it back with all its places."""

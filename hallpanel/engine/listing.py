@@ -9,27 +9,29 @@ import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from hallpanel.engine import scope
 from hallpanel.engine.clock import end_of_day, start_of_day
 from hallpanel.engine.deadline import Deadline
-from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
-from hallpanel.engine.store import plain_value
+from hallpanel.engine.entity import DIGITS, REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.exact import fits
+from hallpanel.engine.store import LARGEST_INTEGER, plain_value
 from hallpanel.engine.words import Phrase, _l
 
 PAGE_SIZE = 25
 LARGEST_PAGE = 200
 COUNT_CAP = 10_000
-LARGEST_KEY = 2**63 - 1
+MOST_HOURS = 10**6
 LONGEST_TERM = 100
 MOST_TERMS = 5
+MOMENT = timedelta(microseconds=1)
 
 OPERATORS: dict[str, Phrase] = {
     "is": _l("is"),
@@ -209,9 +211,13 @@ class Listing:
         default = next(iter(self.entity.list_view.order), "-id")
         wanted = self.asked.sort or default
         name = wanted.lstrip("-")
-        if name != "id" and name not in self.columns:
+        if name != "id" and not (name in self.columns and self.sortable(name)):
             name, wanted = default.lstrip("-"), default
         return name, wanted.startswith("-")
+
+    def sortable(self, name: str) -> bool:
+        """Whether a list can be ordered by a column; long texts fit in no address."""
+        return self._column(name)[1].kind is not Kind.LONG_TEXT
 
     # what is answered
 
@@ -325,7 +331,8 @@ class Listing:
             here = and_(key.is_(None), further)
             return or_(key.is_not(None), here) if backwards else here
         try:
-            value = self._sort_value(raw)
+            # A literal, because of a bare True the comparison would make no SQL.
+            value = literal(self._sort_value(raw), key.type)
         except BadFilter:
             return false()
         beyond = or_(key < value if down else key > value, and_(key == value, further))
@@ -338,7 +345,9 @@ class Listing:
         if declared.kind in (Kind.TEXT, Kind.LONG_TEXT, Kind.RELATION):
             return str(raw)
         if declared.kind is Kind.INSTANT:
-            return _parse(datetime.fromisoformat, str(raw))
+            return _parse(_instant, str(raw))
+        if declared.kind is Kind.INTERVAL:
+            return _parse(lambda count: int(count) * MOMENT, str(raw))
         return read_value(declared, str(raw))
 
     def _page(self, rows: Any, more: bool, paged: bool, *, backwards: bool) -> Page:  # noqa: FBT001
@@ -372,15 +381,23 @@ def _text_condition(column: Any, operator: str, text: str) -> ColumnElement[bool
 
 
 def _instant_condition(column: Any, operator: str, day: date) -> ColumnElement[bool]:
+    begins, ends = _parse(start_of_day, day), _parse(end_of_day, day)
     found: ColumnElement[bool]
     match operator:
         case "from":
-            found = column >= start_of_day(day)
+            found = column >= begins
         case "to":
-            found = column < end_of_day(day)
+            found = column < ends
         case _:
-            found = and_(column >= start_of_day(day), column < end_of_day(day))
+            found = and_(column >= begins, column < ends)
     return found
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise BadFilter(text)
+    return instant.astimezone(UTC)
 
 
 def read_value(declared: Field, text: str) -> Any:
@@ -391,12 +408,15 @@ def read_value(declared: Field, text: str) -> Any:
     """
     if declared.kind is Kind.CHOICE and declared.choices is not None:
         return _parse(declared.choices, text.strip())
-    return READERS[declared.kind](text.strip())
+    value = READERS[declared.kind](text.strip())
+    if declared.kind is Kind.DECIMAL and not fits(value, DIGITS, declared.places):
+        raise BadFilter(text)
+    return value
 
 
 def _whole(text: str) -> int:
     number: int = _parse(int, text)
-    if abs(number) > LARGEST_KEY:
+    if abs(number) > LARGEST_INTEGER:
         raise BadFilter(text)
     return number
 
@@ -415,7 +435,7 @@ READERS: dict[Kind, Callable[[str], Any]] = {
     Kind.BOOLEAN: lambda text: _parse(YES_NO.__getitem__, text),
     Kind.DECIMAL: lambda text: _finite(_parse(Decimal, text)),
     Kind.FLOAT: lambda text: _finite(_parse(float, text)),
-    Kind.INTERVAL: lambda text: timedelta(hours=float(_finite(_parse(Decimal, text)))),
+    Kind.INTERVAL: lambda text: timedelta(hours=float(_finite(_parse(Decimal, text), MOST_HOURS))),
     Kind.DAY: _day,
     Kind.INSTANT: _day,
     Kind.TIME: lambda text: _parse(time.fromisoformat, text),
@@ -423,13 +443,13 @@ READERS: dict[Kind, Callable[[str], Any]] = {
 }
 
 
-def _finite(number: Any) -> Any:
-    if not Decimal(number).is_finite() or abs(number) >= LARGEST_KEY:
+def _finite(number: Any, most: int | None = None) -> Any:
+    if not Decimal(number).is_finite() or (most is not None and abs(number) > most):
         raise BadFilter(number)
     return number
 
 
-def _parse(convert: Any, text: str) -> Any:
+def _parse(convert: Any, text: Any) -> Any:
     try:
         return convert(text)
     except (ValueError, KeyError, InvalidOperation, OverflowError) as error:
@@ -439,6 +459,8 @@ def _parse(convert: Any, text: str) -> Any:
 def write_cursor(key: Any, record_id: int) -> str:
     """A place in an ordered list, as it stands in an address."""
     plain = key if isinstance(key, (str, int, float, bool)) or key is None else plain_value(key)
+    if isinstance(key, timedelta):
+        plain = key // MOMENT
     text = json.dumps([plain, record_id], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -453,5 +475,5 @@ def read_cursor(text: str | None) -> tuple[Any, int] | None:
     except (ValueError, binascii.Error, TypeError):
         return None
     plain = key is None or isinstance(key, (str, int, float))
-    is_id = isinstance(record_id, int) and 0 <= record_id <= LARGEST_KEY
+    is_id = isinstance(record_id, int) and 0 <= record_id <= LARGEST_INTEGER
     return (key, record_id) if plain and is_id and "\0" not in str(key) else None

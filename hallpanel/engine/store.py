@@ -21,6 +21,9 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
+LARGEST_INTEGER = 2**31 - 1
+"""The largest number that an INTEGER column, such as an id, holds on both databases."""
+
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",

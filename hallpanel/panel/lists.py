@@ -266,7 +266,7 @@ class ListPageMaker:
             name,
             head_label(self.entity, name),
             declared.kind in NUMERIC,
-            self._here(sort=other),
+            self._here(sort=other) if self.listing.sortable(name) else None,
             direction,
         )
 
