@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import audit, numbering, scope, trail
+from hallpanel.engine import audit, numbering, scope, trail, uniqueness
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated, covers
 from hallpanel.engine.errors import ClosedRecord, NotAllowed, Refusal, Stale
@@ -127,8 +127,9 @@ def create(
             _raise_problems(session, record, at)
             if entity.series:
                 record.number = _next_number(session, entity, at)
-    session.add(record)
-    session.flush()
+    with uniqueness.refusing(record, uniqueness.CLASH):
+        session.add(record)
+        session.flush()
     _let_follow(session, record, at)
     return record
 
@@ -161,7 +162,8 @@ def change(
             record.prepare(session, at)
             _raise_problems(session, record, at)
     try:
-        session.flush()
+        with uniqueness.refusing(record, uniqueness.CLASH):
+            session.flush()
     except StaleDataError:
         session.rollback()
         raise Stale(_l("it was changed after you opened it"), entity.clause) from None
@@ -191,8 +193,9 @@ def remove(session: Session, record: Regulated, *, actor: Actor) -> None:
                 entity.clause,
                 then=_l("Retire it with a date instead.") if entity.retires else None,
             )
-    session.delete(record)
-    session.flush()
+    with uniqueness.refusing(record, uniqueness.STILL_USED):
+        session.delete(record)
+        session.flush()
 
 
 def users_of(session: Session, record: Regulated) -> Iterator[tuple[Any, int]]:
@@ -269,7 +272,8 @@ def _reaches(entity: type[Regulated], record: Regulated, actor: Actor, role: Rol
 
 
 def _raise_problems(session: Session, record: Regulated, at: datetime) -> None:
-    for problem in record.problems(session, at):
+    double = uniqueness.twice(session, record)
+    for problem in (*([double] if double else []), *record.problems(session, at)):
         problem.clause = problem.clause or record.clause
         raise problem
 
