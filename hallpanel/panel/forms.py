@@ -217,7 +217,7 @@ class Stripped:
 def make_field(declared: Field, **extra: Any) -> Any:
     """The form field of a declared fact."""
     required = not declared.optional and declared.kind is not Kind.BOOLEAN
-    checks: list[Any] = [validators.InputRequired() if required else validators.Optional()]
+    checks: list[Any] = [_presence(declared) if required else validators.Optional()]
     kw: dict[str, Any] = {
         "label": translate(declared.label),
         "description": translate(declared.hint) if declared.hint else "",
@@ -240,6 +240,12 @@ def make_field(declared: Field, **extra: Any) -> Any:
             return fields.DecimalField(validators=checks, places=None, **kw)
     maker, more = FIELD_OF[declared.kind]
     return maker(validators=[*checks, *more], **kw)
+
+
+def _presence(declared: Field) -> Any:
+    """A text of blanks alone says nothing; a zero says something."""
+    is_text = declared.kind in (Kind.TEXT, Kind.LONG_TEXT)
+    return validators.DataRequired() if is_text else validators.InputRequired()
 
 
 FIELD_OF: dict[Kind, tuple[Any, tuple[Any, ...]]] = {
