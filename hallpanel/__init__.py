@@ -4,9 +4,11 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import make_url
 
 import config
 from hallpanel import cli, panel, rulebook
@@ -41,10 +43,20 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
 
 def open_store(app: Flask) -> None:
     """Connect the application to its database, opened as durably as each kind allows."""
+    own_file(app.config["SQLALCHEMY_DATABASE_URI"])
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
+
+
+def own_file(uri: str) -> None:
+    """Make a new SQLite file so that only this account of the machine can read it."""
+    url = make_url(uri)
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        path = Path(str(url.database))
+        if path.parent.is_dir() and not path.exists():
+            path.touch(mode=0o600)
 
 
 def load_rulebook() -> None:
