@@ -6,8 +6,9 @@ from enum import StrEnum
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import Kind
 from hallpanel.engine.roles import Role
+from hallpanel.engine.who import Holds
 from hallpanel.engine.words import Phrase, _l
-from hallpanel.engine.workflow import Act, Ask, Holds, Transition, Workflow, effect
+from hallpanel.engine.workflow import Act, Ask, Transition, Workflow, effect
 
 
 class Use(StrEnum):

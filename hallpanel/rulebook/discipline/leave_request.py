@@ -24,20 +24,16 @@ from hallpanel.engine.errors import Refusal
 from hallpanel.engine.recipients import Party
 from hallpanel.engine.roles import Role
 from hallpanel.engine.sweep import Reminder, Timed
-from hallpanel.engine.words import Phrase, _l
-from hallpanel.engine.workflow import (
-    REASON,
-    REMARK,
+from hallpanel.engine.who import (
     ApproverMay,
-    Ask,
     Either,
     Holds,
     OwnerMay,
     PartyMay,
     SystemMay,
-    Transition,
-    Workflow,
 )
+from hallpanel.engine.words import Phrase, _l
+from hallpanel.engine.workflow import REASON, REMARK, Ask, Transition, Workflow
 from hallpanel.rulebook.discipline import leave_effects as effects
 from hallpanel.rulebook.discipline import leave_guards as guards
 from hallpanel.rulebook.discipline.cover import AWAY_STATES, cover_note, cover_of
