@@ -3,10 +3,19 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 
-from hallpanel.engine.entity import Field, Kind, Regulated
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
+from hallpanel.engine.roles import Reach
 from hallpanel.engine.words import STATES
-from hallpanel.engine.workflow import Transition, Workflow
+from hallpanel.engine.workflow import (
+    ApproverMay,
+    Either,
+    OwnerMay,
+    PartyMay,
+    Transition,
+    Who,
+    Workflow,
+)
 
 Entity = type[Regulated]
 Check = Callable[[Entity], Iterator[DeclarationError]]
@@ -36,14 +45,8 @@ def _error(code: str, entity: Entity, problem: str, hint: str) -> DeclarationErr
     return DeclarationError(code, entity.__name__, problem, hint)
 
 
-def _missing(entity: Entity) -> Iterator[DeclarationError]:
-    for name in ("clause", "access", "list_view"):
-        if getattr(entity, name, None) is None:
-            yield _error("E03", entity, f"it does not say its {name}", f"set {name} = …")
-
-
 def _citations(entity: Entity) -> Iterator[tuple[str, str]]:
-    yield "the entity", getattr(entity, "clause", "")
+    yield "the entity", entity.clause
     if entity.workflow is not None:
         for transition in entity.workflow.transitions:
             yield f"transition {transition.verb!r}", transition.clause
@@ -98,9 +101,9 @@ def _foreign_states(entity: Entity) -> Iterator[DeclarationError]:
     workflow = entity.workflow
     if workflow is None:
         return
-    states = set(type(workflow.initial))
+    kind = type(workflow.initial)
     for transition in workflow.transitions:
-        if not {*transition.source, transition.target} <= states:
+        if not all(isinstance(state, kind) for state in (*transition.source, transition.target)):
             yield _error(
                 "E07",
                 entity,
@@ -123,9 +126,7 @@ def _double_verbs(entity: Entity) -> Iterator[DeclarationError]:
 
 
 def _no_fields(entity: Entity) -> Iterator[DeclarationError]:
-    view = getattr(entity, "list_view", None)
-    if view is None:
-        return
+    view = entity.list_view
     order = tuple(name.lstrip("-") for name in view.order)
     for what, names in (("column", view.columns), ("search", view.search), ("order", order)):
         for name in names:
@@ -143,7 +144,8 @@ def _is_field(entity: Entity, name: str) -> bool:
     declared = entity.fields().get(relation)
     if declared is None or not inner:
         return declared is not None or name == "id"
-    return declared.kind is Kind.RELATION
+    target = REGISTRY.get(str(declared.target))
+    return target is not None and inner in target.fields()
 
 
 def _unclassified(entity: Entity) -> Iterator[DeclarationError]:
@@ -166,9 +168,8 @@ def _wordless(entity: Entity) -> Iterator[DeclarationError]:
                 f"transition {transition.verb!r} has no word for its button",
                 "set label=_l(…), or add the verb to hallpanel.engine.words.VERBS",
             )
-    own = getattr(entity, "state_words", {})
-    for state in getattr(entity, "State", ()):
-        if state.value not in own and state.value not in STATES:
+    for state in type(entity.workflow.initial) if entity.workflow else ():
+        if state.value not in entity.state_words and state.value not in STATES:
             yield _error(
                 "E11",
                 entity,
@@ -200,7 +201,10 @@ def _unnamed(entity: Entity) -> Iterator[DeclarationError]:
 
 def _unknown_verbs(entity: Entity) -> Iterator[DeclarationError]:
     verbs = set(entity.workflow.by_verb) if entity.workflow else set()
-    named = [(f"deadline {r.name!r}", (*r.starts, *r.stops)) for r in entity.deadlines]
+    named = [
+        (f"deadline {r.name!r}", (*r.starts, *r.stops, *r.pauses, *r.resumes))
+        for r in entity.deadlines
+    ]
     named += [(f"deadline {r.name!r}", (r.escalates,)) for r in entity.deadlines if r.escalates]
     named += [("a timed transition", (timed.verb,)) for timed in entity.timed]
     for where, used in named:
@@ -215,11 +219,9 @@ def _unknown_verbs(entity: Entity) -> Iterator[DeclarationError]:
 
 
 def _unreadable(entity: Entity) -> Iterator[DeclarationError]:
-    access = getattr(entity, "access", None)
-    if access is None:
-        return
-    for right in ("create", "edit", "delete", "imports"):
-        for role in getattr(access, right):
+    access = entity.access
+    for right in ("create", "edit", "delete", "imports", "export"):
+        for role in getattr(access, right) or ():
             if role not in access.read:
                 yield _error(
                     "E15",
@@ -229,14 +231,78 @@ def _unreadable(entity: Entity) -> Iterator[DeclarationError]:
                 )
 
 
+def _nobody_named(entity: Entity) -> Iterator[DeclarationError]:
+    """Whoever acts as owner, as party or in their turn needs the record to say who that is."""
+    for transition in _transitions(entity):
+        for who in _each(transition.by):
+            lacks = _lacks(entity, who)
+            if lacks:
+                yield _error(
+                    "E20",
+                    entity,
+                    f"transition {transition.verb!r} is made by {lacks[0]}",
+                    f"set {lacks[1]}, or name somebody else in by=",
+                )
+        if transition.step and not entity.approval:
+            yield _error(
+                "E20",
+                entity,
+                f"transition {transition.verb!r} is a step of an approval, which it does not have",
+                "set approval = True, or take step=True away",
+            )
+
+
+def _each(who: Who) -> tuple[Who, ...]:
+    return who.who if isinstance(who, Either) else (who,)
+
+
+def _lacks(entity: Entity, who: Who) -> tuple[str, str] | None:
+    if isinstance(who, OwnerMay) and entity.owner is None:
+        return "its owner, and it has none", "owner to the relation that names the person"
+    if isinstance(who, PartyMay) and who.relation not in entity.fields():
+        return f"the person in {who.relation!r}, which is no field", "parties to that relation"
+    if isinstance(who, ApproverMay) and not entity.approval:
+        return "whose turn it is, and nobody's is", "approval = True"
+    return None
+
+
+def _unit_unknown(entity: Entity) -> Iterator[DeclarationError]:
+    for role, reach in entity.access.read.items():
+        if reach is Reach.UNIT and not entity.unit_bound:
+            yield _error(
+                "E21",
+                entity,
+                f"role {role.value!r} reaches the records of a unit, and they belong to none",
+                "give the role Reach.OWN or Reach.HALL, or let the records be unit_bound",
+            )
+        if reach is Reach.OWN and entity.owner is None and not entity.parties:
+            yield _error(
+                "E21",
+                entity,
+                f"role {role.value!r} reaches its own records, and they belong to nobody",
+                "set owner or parties, or give the role Reach.UNIT or Reach.HALL",
+            )
+
+
 def _unknown_targets(entity: Entity, tables: Collection[str]) -> Iterator[DeclarationError]:
-    for name, declared in entity.fields().items():
-        if declared.kind is Kind.RELATION and declared.target not in tables:
+    named = [
+        (f"relation {name!r}", declared.target)
+        for name, declared in entity.fields().items()
+        if declared.kind is Kind.RELATION
+    ]
+    named += [
+        (f"question {ask.name!r} of transition {transition.verb!r}", ask.target)
+        for transition in _transitions(entity)
+        for ask in transition.asks
+        if ask.kind is Kind.RELATION
+    ]
+    for where, target in named:
+        if target not in tables:
             yield _error(
                 "E16",
                 entity,
-                f"relation {name!r} leads to {declared.target!r}, which is no entity",
-                "annotate it with the class of a regulated entity",
+                f"{where} leads to {target!r}, which is no entity",
+                "annotate it with the class of a regulated entity, or name its table",
             )
 
 
@@ -261,7 +327,6 @@ def _transitions(entity: Entity) -> tuple[Transition, ...]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _missing,
     _unreachable,
     _without_role,
     _foreign_states,
@@ -272,4 +337,6 @@ CHECKS: tuple[Check, ...] = (
     _unnamed,
     _unknown_verbs,
     _unreadable,
+    _nobody_named,
+    _unit_unknown,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef
 from uuid import UUID
 
@@ -308,13 +309,11 @@ class Regulated(Base):
         return {"version_id_col": cls.version}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        _check_spelled(cls)
-        if "label" in cls.__dict__:
-            _build(cls)
+        _check_declaration(cls)
+        _build(cls)
         super().__init_subclass__(**kwargs)
-        if "label" in cls.__dict__:
-            REGISTRY[cls.__tablename__] = cls
-            scope.protect(cls, cls.criterion)
+        REGISTRY[cls.__tablename__] = cls
+        scope.protect(cls, cls.criterion)
 
     @classmethod
     def fields(cls) -> dict[str, Field]:
@@ -438,18 +437,56 @@ def covers(entity: type[Regulated], record: Regulated, actor: Actor, role: Role)
 # --- building a class from its declaration ---------------------------------------------------
 
 
-def _check_spelled(cls: type[Regulated]) -> None:
-    """Refuse a class variable that the engine does not know: a misspelt one would be no rule."""
-    known = set(dir(Regulated)) | set(Regulated.__annotations__) | {"State", "state_words"}
+def _check_declaration(cls: type[Regulated]) -> None:
+    """Refuse what could not be built, or would be skipped in silence."""
+    for code, problem, hint in (*_unknown(cls), *_missing(cls), *_undeclared(cls), *_double(cls)):
+        raise DeclarationError(code, cls.__name__, problem, hint)
+
+
+Fault = tuple[str, str, str]
+DECLARABLE = (FunctionType, property, classmethod, staticmethod, type, MappedColumn, _Related)
+
+
+def _unknown(cls: type[Regulated]) -> Iterator[Fault]:
+    """A misspelt class variable would be no rule; a name in capitals is a constant of its own."""
+    known = {*dir(Regulated), *inspect.get_annotations(Regulated), "State"}
+    hint = "see hallpanel.engine.entity.Regulated for the names a declaration may set"
     for name, value in vars(cls).items():
-        public = not name.startswith("_") and name not in known
-        if public and isinstance(value, (Access, ListView, Phrase)):
-            raise DeclarationError(
-                "E01",
-                cls.__name__,
-                f"unknown class variable {name!r}",
-                "see hallpanel.engine.entity.Regulated for the names a declaration may set",
-            )
+        own = name.startswith("_") or name.isupper() or isinstance(value, DECLARABLE)
+        if not own and name not in known:
+            yield "E01", f"unknown class variable {name!r}", hint
+
+
+def _missing(cls: type[Regulated]) -> Iterator[Fault]:
+    for name in ("clause", "label", "access", "list_view"):
+        if not hasattr(cls, name):
+            yield "E03", f"it does not say its {name}", f"set {name} = …"
+
+
+def _undeclared(cls: type[Regulated]) -> Iterator[Fault]:
+    """Each fact has its type and its label; only the key of a relation may stand without."""
+    values, hints = vars(cls), inspect.get_annotations(cls)
+    keys = {f"{name}_id" for name, value in values.items() if isinstance(value, _Related)}
+    facts = [n for n, v in values.items() if isinstance(v, (MappedColumn, _Related))]
+    mapped = [n for n, h in hints.items() if _is_mapped(h) and n not in keys]
+    for name in dict.fromkeys([*mapped, *facts]):
+        value = values.get(name)
+        labelled = isinstance(value, MappedColumn) and "declared" in value.column.info
+        if name not in hints or not (labelled or isinstance(value, _Related)):
+            hint = f"write {name}: Mapped[…] = column(_l(…)), or related(_l(…))"
+            yield "E18", f"{name!r} has no type or no label", hint
+
+
+def _is_mapped(hint: Any) -> bool:
+    origin: Any = typing.get_origin(hint)
+    return origin is Mapped
+
+
+def _double(cls: type[Regulated]) -> Iterator[Fault]:
+    table = snake_case(cls.__name__)
+    if table in REGISTRY:
+        where = REGISTRY[table].__module__
+        yield "E19", f"{where} declares an entity of this name", "give one of them another name"
 
 
 def _build(cls: type[Regulated]) -> None:
