@@ -6,16 +6,9 @@ from itertools import chain
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.roles import Reach
+from hallpanel.engine.who import ApproverMay, Either, OwnerMay, PartyMay, Who
 from hallpanel.engine.words import STATES
-from hallpanel.engine.workflow import (
-    ApproverMay,
-    Either,
-    OwnerMay,
-    PartyMay,
-    Transition,
-    Who,
-    Workflow,
-)
+from hallpanel.engine.workflow import Transition, Workflow
 
 Entity = type[Regulated]
 Check = Callable[[Entity], Iterator[DeclarationError]]

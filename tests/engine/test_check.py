@@ -22,18 +22,9 @@ from hallpanel.engine.entity import (
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.sweep import Timed
+from hallpanel.engine.who import ApproverMay, Either, Holds, OwnerMay, PartyMay, Who
 from hallpanel.engine.words import _l
-from hallpanel.engine.workflow import (
-    ApproverMay,
-    Ask,
-    Either,
-    Holds,
-    OwnerMay,
-    PartyMay,
-    Transition,
-    Who,
-    Workflow,
-)
+from hallpanel.engine.workflow import Ask, Transition, Workflow
 from hallpanel.rulebook.hall.post import Post
 from tests.declared import forgetting
 
