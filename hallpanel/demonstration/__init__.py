@@ -5,7 +5,7 @@ that approvals, marks, attendance, balances and the audit are what a year of use
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from hallpanel.demonstration.desk import Desk
 from hallpanel.demonstration.office import Office
 from hallpanel.demonstration.people import DEMO, Person, all_people
 from hallpanel.demonstration.rota import Rota
-from hallpanel.demonstration.today import BLOCKED, Today
+from hallpanel.demonstration.today import Today
 from hallpanel.demonstration.wishes import Dreamer
 from hallpanel.demonstration.year import Year
 from hallpanel.engine import outbox, records, scope, workdays
@@ -51,7 +51,7 @@ class DemoAccount:
 def load(
     make_session: Callable[[], Session], at: datetime, password: str | None = None
 ) -> list[DemoAccount]:
-    """Set up the demonstration hall in an empty database; its accounts, or none if it was not empty.
+    """Set up the demonstration hall in an empty database; its accounts, none if it was in use.
 
     `password` is for all accounts; without it each gets one of its own by chance.
     """
@@ -73,8 +73,13 @@ def settle(session: Session, opening: datetime, today: date) -> list[Person]:
     seeding.seed(session, opening)
     with records.at_desk(session, SYSTEM, opening):
         years = range(opening.year, today.year + 1)
-        days = {"work_calendar_day": [row for year in years for row in notice_days(year)]}
-        seeding.Sower(session, opening).sow(files | days | staff_tables(people))
+        days = [row for year in years for row in notice_days(year)]
+        tables: dict[str, Iterable[seeding.Row]] = {
+            **files,
+            **staff_tables(people),
+            "work_calendar_day": days,
+        }
+        seeding.Sower(session, opening).sow(tables)
         grant_year(session, hall_day(opening).year, opening)
         session.commit()
     return people
@@ -92,7 +97,7 @@ def staff_tables(people: Iterable[Person]) -> dict[str, list[dict[str, Any]]]:
 def open_accounts(
     session: Session, people: Iterable[Person], at: datetime, password: str | None
 ) -> tuple[dict[str, Account], list[DemoAccount]]:
-    """Open everyone's account, by staff number; the cast can sign in, and their accounts are printed."""
+    """Open everyone's account, by staff number; the cast can sign in, and theirs are printed."""
     accounts: dict[str, Account] = {}
     printed: list[DemoAccount] = []
     with records.at_desk(session, SYSTEM, at):

@@ -50,9 +50,7 @@ class Desk:
         actor = self.actor(person, at)
         with records.at_desk(self.session, actor, at):
             try:
-                workflow.perform(
-                    self.session, record, verb, actor=actor, at=at, answers=answers
-                )
+                workflow.perform(self.session, record, verb, actor=actor, at=at, answers=answers)
             except Refusal as refusal:
                 self.session.rollback()
                 return refusal

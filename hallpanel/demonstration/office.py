@@ -46,4 +46,3 @@ class Office:
         if not self.calendar.is_working(day):
             return []
         return [(hall_instant(day, opens), hall_instant(day, closes)) for opens, closes in SESSIONS]
-

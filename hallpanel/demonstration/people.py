@@ -1,6 +1,6 @@
 """The people of the demonstration hall: the cast, and as many others as its windows need."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import cycle, islice
@@ -12,6 +12,7 @@ import yaml
 
 from hallpanel import seeding
 from hallpanel.engine.roles import Role
+from hallpanel.seeding import Row
 
 DEMO = seeding.SEED / "demo"
 
@@ -25,7 +26,7 @@ CHANCE = "hallpanel"
 
 @dataclass(frozen=True)
 class Move:
-    """Where a person was before, and on which working day of the demonstration's year they moved."""
+    """Where a person was before, and on which working day of the year they moved."""
 
     unit: str
     windows: tuple[str, ...]
@@ -67,7 +68,7 @@ def read_cast(folder: Path = DEMO) -> list[Person]:
     return [_cast_member(row) for row in seeding.read_rows(folder / "cast.yaml")]
 
 
-def all_people(units: list[dict[str, Any]], windows: list[dict[str, Any]], today: date) -> list[Person]:
+def all_people(units: Sequence[Row], windows: Sequence[Row], today: date) -> list[Person]:
     """The cast and the others, the same on every machine; `today` is when the demonstration is."""
     return Crowd(units, windows, today).gather()
 
@@ -75,9 +76,7 @@ def all_people(units: list[dict[str, Any]], windows: list[dict[str, Any]], today
 class Crowd:
     """Fills the windows and offices around the cast."""
 
-    def __init__(
-        self, units: list[dict[str, Any]], windows: list[dict[str, Any]], today: date
-    ) -> None:
+    def __init__(self, units: Sequence[Row], windows: Sequence[Row], today: date) -> None:
         self.units, self.windows, self.today = units, windows, today
         self.chance = Random(CHANCE)  # noqa: S311 - invented people, the same each time
         self.people = read_cast()
@@ -101,7 +100,7 @@ class Crowd:
         if not any(Role.LEAD in person.roles for person in self._of(unit)):
             self._join(unit, "窗口负责人", roles=(Role.STAFF, Role.LEAD))
 
-    def _pair(self, window: dict[str, Any]) -> None:
+    def _pair(self, window: Row) -> None:
         """An A/B pair at each window of its own, and a third where two must always be there."""
         number, unit = window["number"], window["unit"]
         if any(number in p.windows and p.partner for p in self.people):

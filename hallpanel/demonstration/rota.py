@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hallpanel.demonstration.people import Person
 from hallpanel.rulebook.discipline.leave_days import HalfDay
+from hallpanel.seeding import Row
 
 
 class Rota:
     """Keeps who is away and who stands in, while the year's leave is thought out."""
 
-    def __init__(self, people: Iterable[Person], windows: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, people: Iterable[Person], windows: Iterable[Row]) -> None:
         self.people = {person.number: person for person in people}
         self.minimum = {window["number"]: int(window["minimum_staff"]) for window in windows}
         self.away: dict[str, set[HalfDay]] = defaultdict(set)
@@ -26,7 +26,9 @@ class Rota:
         """Whether the person's leave would leave a pair or a window short."""
         if person.partner and not self.away[person.partner].isdisjoint(halves):
             return True
-        return any(self._short(window, person, half) for window in person.windows for half in halves)
+        return any(
+            self._short(window, person, half) for window in person.windows for half in halves
+        )
 
     def cover_for(self, person: Person, halves: Sequence[HalfDay]) -> Person | None:
         """A colleague of the unit who serves other windows, and whose own would not be short."""

@@ -59,7 +59,11 @@ class Today:
         for first, last, unit, _ in BLOCKED:
             if unit in (None, person.unit):
                 yield self.day(first), self.day(last)
-        if person.unit in STAGE or Role.STAFF not in person.roles or DECIDES_ALONE & set(person.roles):
+        if (
+            person.unit in STAGE
+            or Role.STAFF not in person.roles
+            or DECIDES_ALONE & set(person.roles)
+        ):
             yield self.day(-KEPT_BEFORE), self.day(KEPT_AFTER)
 
     def set_scenes(self) -> None:
@@ -87,7 +91,9 @@ class Today:
         self._asked(self._half(wang, "personal", 2, Half.AFTERNOON, "孩子家长会"), 45, tiers=0)
         self._asked(self._days(tang, "annual", 2, 2, "办理房产过户"), 260, tiers=0)
         self._asked(self._days(song, "annual", 6, 6, "参加亲友婚礼", helper), 300, tiers=0)
-        self._asked(self._days(self.at_window("A05")[0], "personal", 5, 6, "家里装修"), 380, tiers=0)
+        self._asked(
+            self._days(self.at_window("A05")[0], "personal", 5, 6, "家里装修"), 380, tiers=0
+        )
 
     def _waiting_higher_up(self) -> None:
         """In other units: one that waits for each tier, and one that waits for a substitute."""
@@ -107,18 +113,28 @@ class Today:
         gone = self._days(self.at_window("B05")[0], "personal", -4, -2, "家中有事")
         self._asked(gone, 9 * A_DAY, returns=False)
         deputy, director = self.person("0002"), self.person("0001")
-        self._put(5 * A_DAY, lambda at: self.year.delegate(
-            deputy, director, self.today, self.day(2), "赴外地学习考察", at
-        ))
+        self._put(
+            5 * A_DAY,
+            lambda at: self.year.delegate(
+                deputy, director, self.today, self.day(2), "赴外地学习考察", at
+            ),
+        )
 
     def _late(self) -> None:
         """One that the lead left lying, and the director's own, above which there is nobody."""
-        self._asked(self._days(self.person("1005"), "personal", 5, 5, "驾照换证"), 3 * A_DAY + 60, tiers=0)
-        self._asked(self._days(self.person("0001"), "annual", 9, 11, "休年假"), 4 * A_DAY + 30, tiers=0)
+        self._asked(
+            self._days(self.person("1005"), "personal", 5, 5, "驾照换证"), 3 * A_DAY + 60, tiers=0
+        )
+        self._asked(
+            self._days(self.person("0001"), "annual", 9, 11, "休年假"), 4 * A_DAY + 30, tiers=0
+        )
 
     def _drafts(self) -> None:
         """Mei and Wu have begun to write something down."""
-        for number, code, reason in (("1002", "personal", "孩子家长会"), ("1102", "annual", "外出旅游")):
+        for number, code, reason in (
+            ("1002", "personal", "孩子家长会"),
+            ("1102", "annual", "外出旅游"),
+        ):
             wish = self._half(self.person(number), code, 12, Half.MORNING, reason)
             self._put(60, partial(self._write, wish))
 
@@ -131,16 +147,35 @@ class Today:
     # What they are made of
 
     def _days(
-        self, person: Person, code: str, first: int, last: int, reason: str, cover: Person | None = None
+        self,
+        person: Person,
+        code: str,
+        first: int,
+        last: int,
+        reason: str,
+        cover: Person | None = None,
     ) -> Wish:
-        begins, ends = HalfDay(self.day(first), Half.MORNING), HalfDay(self.day(last), Half.AFTERNOON)
-        return Wish(person, code, begins, ends, self.calendar.before(begins.day, 1), reason, cover=cover)
+        begins, ends = (
+            HalfDay(self.day(first), Half.MORNING),
+            HalfDay(self.day(last), Half.AFTERNOON),
+        )
+        return Wish(
+            person, code, begins, ends, self.calendar.before(begins.day, 1), reason, cover=cover
+        )
 
     def _half(
-        self, person: Person, code: str, day: int, half: Half, reason: str, cover: Person | None = None
+        self,
+        person: Person,
+        code: str,
+        day: int,
+        half: Half,
+        reason: str,
+        cover: Person | None = None,
     ) -> Wish:
         only = HalfDay(self.day(day), half)
-        return Wish(person, code, only, only, self.calendar.before(only.day, 1), reason, cover=cover)
+        return Wish(
+            person, code, only, only, self.calendar.before(only.day, 1), reason, cover=cover
+        )
 
     def _asked(
         self,

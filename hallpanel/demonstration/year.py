@@ -18,8 +18,8 @@ from hallpanel.engine import scope
 from hallpanel.engine.clock import hall_day, hall_instant
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
-from hallpanel.rulebook.discipline.leave_balance import balance
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
+from hallpanel.rulebook.discipline.leave_entry import balance
 from hallpanel.rulebook.discipline.leave_guards import extension_of
 from hallpanel.rulebook.discipline.leave_request import LeaveRequest
 from hallpanel.rulebook.discipline.leave_type import LeaveType
@@ -33,12 +33,20 @@ State = LeaveRequest.State
 MORNING_ROUND = time(9, 30)
 """When the worker passes: after those are back whose leave ended the day before."""
 WHY_REFUSED = (
-    "当天业务高峰，请改期", "同岗位已有人请假，请错开", "临近月末申报期，请调整到下月初", "请先完成手头的归档工作",
+    "当天业务高峰，请改期",
+    "同岗位已有人请假，请错开",
+    "临近月末申报期，请调整到下月初",
+    "请先完成手头的归档工作",
 )
 WHY_CANCELLED = ("临时有重要接待任务，改期休假", "窗口人手紧张，经本人同意改期")
 WHY_LONGER = ("家中事情未办完，续假", "返程票改签，续假")
 REMARKS = ("同意", "同意，交接好手头工作", "同意，注意按时销假")
-COMMENTS = ("手头工作已与搭档交接。", "假期电话保持畅通。", "返岗后补办本周档案整理。", "已和帮办员说好顶岗时间。")
+COMMENTS = (
+    "手头工作已与搭档交接。",
+    "假期电话保持畅通。",
+    "返岗后补办本周档案整理。",
+    "已和帮办员说好顶岗时间。",
+)
 SHORT_OF_PEOPLE = "窗口人手不足，请另选日期或落实顶岗人员"
 
 
@@ -253,7 +261,9 @@ class Year:
         if wish.last.half is Half.MORNING and wish.fate is not Fate.OVERSTAYED:
             return hall_instant(wish.last.day, time(13, 5)) + self._minutes(0, 24)
         days = 2 if wish.fate is Fate.OVERSTAYED else 1
-        return hall_instant(self.calendar.add(wish.last.day, days).day, time(8, 5)) + self._minutes(0, 24)
+        return hall_instant(self.calendar.add(wish.last.day, days).day, time(8, 5)) + self._minutes(
+            0, 24
+        )
 
     def _return(self, story: Story, at: datetime) -> None:
         request = self._request(story)
@@ -281,7 +291,9 @@ class Year:
         first = HalfDay(longer.first_day, longer.first_half)
         last = HalfDay(longer.last_day, longer.last_half)
         added = Wish(wish.person, wish.code, first, last, first.day, longer.reason)
-        self.agenda.put(self._later(at, 5, 20), partial(self.decide, Story(added, longer.id, extended=story)))
+        self.agenda.put(
+            self._later(at, 5, 20), partial(self.decide, Story(added, longer.id, extended=story))
+        )
 
     def _delegate(self, story: Story, at: datetime) -> None:
         """Who decides and is away for two days or more names someone in their place."""
@@ -290,7 +302,9 @@ class Year:
         deciding = {Role.LEAD, Role.DEPUTY, Role.DIRECTOR} & set(person.roles)
         if not deciding or away < 2 or story.extended is not None:
             return
-        self.delegate(person, self._stand_in(person), wish.first.day, wish.last.day, wish.reason, at)
+        self.delegate(
+            person, self._stand_in(person), wish.first.day, wish.last.day, wish.reason, at
+        )
 
     def _stand_in(self, person: Person) -> Person:
         higher = {Role.DEPUTY: Role.DIRECTOR, Role.DIRECTOR: Role.DEPUTY}
@@ -298,7 +312,9 @@ class Year:
             if role in person.roles:
                 return next(p for p in self.people if other in p.roles)
         return next(
-            p for p in self.people if p.unit == person.unit and p != person and p.roles == (Role.STAFF,)
+            p
+            for p in self.people
+            if p.unit == person.unit and p != person and p.roles == (Role.STAFF,)
         )
 
     def delegate(

@@ -170,7 +170,7 @@ def when_of(record: Regulated) -> str:
     """The days a record is about, with the half where one counts: 2026-02-12(周四) 上午."""
     if record.calendar_view is None:
         return ""
-    span = record.span  # type: ignore[attr-defined]
+    span = record.span
     begins_late, ends_early = span.first_half == "afternoon", span.last_half == "morning"
     first, last = format_day(span.first_day), format_day(span.last_day)
     if span.first_day == span.last_day:
