@@ -40,7 +40,7 @@ FATES = {
     Fate.OVERSTAYED: 10,
     Fate.FORGOTTEN: 20,
 }
-"""FORGOTTEN: nobody decides in time and the sweep hands it up. GIVEN_UP: withdrawn once approved."""
+"""FORGOTTEN: nobody decides in time, the sweep hands it up. GIVEN_UP: withdrawn once approved."""
 
 
 @dataclass(frozen=True)

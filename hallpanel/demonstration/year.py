@@ -1,4 +1,4 @@
-"""Plays the year's leave through the engine, transition by transition, in the order of the clock."""
+"""Plays the year's leave through the engine, one transition after the other, by the clock."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Leases: of several processes that could do a job, one holds it, and another takes over if it dies.
+"""Leases: of several processes that could do a job one holds it; another takes over if it dies.
 
 A lease is only a matter of economy. Whatever runs under one must be right in two processes at once,
 because a process that was paused past its time does not know that it lost the lease.

@@ -1,4 +1,4 @@
-"""Journeys go through the same hall as the panel's tests, in English so that sentences can be read."""
+"""Journeys go through the hall of the panel's tests, in English so that sentences can be read."""
 
 import re
 from datetime import datetime
