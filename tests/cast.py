@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, inspect, select
 
 from hallpanel.engine import comments, records, scope, sweep, workflow
 from hallpanel.engine.clock import hall_day, hall_instant
@@ -66,7 +66,8 @@ class Hall:
     def actor(self, name: str, at: datetime = NOW) -> Actor:
         """A member of the cast with the roles of that instant."""
         query = select(Account).where(Account.username == name)
-        return actor_of(self.session, self.session.scalars(query).one(), at)
+        with self.looking() as session:
+            return actor_of(session, session.scalars(query).one(), at)
 
     @contextmanager
     def desk(self, name: str, at: datetime = NOW) -> Iterator[HallSession]:
@@ -88,9 +89,17 @@ class Hall:
         query = select(entity).order_by(entity.id)
         for name, value in values.items():
             query = query.where(getattr(entity, name) == value)
-        with scope.acting(self.session, SYSTEM):
+        with self.looking(), scope.acting(self.session, SYSTEM):
             fresh = query.execution_options(populate_existing=True)
             return list(self.session.scalars(fresh))
+
+    @contextmanager
+    def looking(self) -> Iterator[HallSession]:
+        """Read, and leave no transaction open that was not open before."""
+        at_work = self.session.in_transaction()
+        yield self.session
+        if not at_work:
+            self.session.commit()
 
     def make(self, table: str, who: str = "system", at: datetime = NOW, **values: Any) -> Any:
         """Make a record as somebody."""
@@ -124,7 +133,7 @@ class Hall:
 
     def refresh(self, record: Any) -> Any:
         """A record as it is stored now."""
-        return self.one(record.__tablename__, id=record.id)
+        return self.one(record.__tablename__, id=inspect(record).identity[0])
 
     def sweep(self, at: datetime = NOW) -> sweep.Swept:
         """Let time do what it does."""
@@ -139,7 +148,7 @@ class Hall:
             raise
 
     def _read_again(self, record: Any) -> None:
-        with scope.acting(self.session, SYSTEM):
+        with self.looking(), scope.acting(self.session, SYSTEM):
             self.session.refresh(record)
 
     # leave

@@ -155,13 +155,18 @@ def column(
         "places": places,
     }
     sql_type = (Text(),) if kind is Kind.LONG_TEXT else ()
-    return mapped_column(
+    return _traced(
         *sql_type,
         unique=unique or None,
         index=index or filter or None,
         default=default,
         info={"declared": _Declared(label, settings)},
     )
+
+
+def _traced(*arguments: Any, **settings: Any) -> MappedColumn[Any]:
+    """A column whose value before a change is always known, so that the trail can tell it."""
+    return mapped_column(*arguments, active_history=True, **settings)
 
 
 def related(
@@ -557,7 +562,7 @@ def _build_relation(cls: type[Regulated], name: str, annotation: Any, marker: _R
     target, optional = _inner(annotation)
     table = snake_case(target if isinstance(target, str) else target.__name__)
     key_name = f"{name}_id"
-    key = mapped_column(
+    key = _traced(
         ForeignKey(f"{table}.id", ondelete="RESTRICT"),
         nullable=optional,
         index=True,
@@ -594,24 +599,22 @@ def _add_standard_columns(cls: type[Regulated], fields: dict[str, Field]) -> Non
     if cls.unit_bound and "unit" not in fields:
         fields["unit"] = _add_unit(cls)
     if cls.series:
-        mapped = mapped_column(String(40), unique=True, sort_order=-9)
+        mapped = _traced(String(40), unique=True, sort_order=-9)
         _add_column(cls, "number", Mapped[str], mapped)
         fields |= {"number": _engine_field("number", _l("Number"), Kind.TEXT)}
     if cls.workflow is not None:
         initial = cls.workflow.initial
-        mapped = mapped_column(
-            enum_by_value(type(initial)), default=initial, index=True, sort_order=80
-        )
+        mapped = _traced(enum_by_value(type(initial)), default=initial, index=True, sort_order=80)
         annotation: Any = Mapped
         _add_column(cls, "state", annotation[type(initial)], mapped)
         state = _engine_field("state", _l("State"), Kind.CHOICE, type(initial))
         fields["state"] = state
     if cls.approval:
-        mapped = mapped_column(enum_by_value(Role), index=True, sort_order=81)
+        mapped = _traced(enum_by_value(Role), index=True, sort_order=81)
         _add_column(cls, "turn", Mapped[Role | None], mapped)
         fields["turn"] = _engine_field("turn", _l("Whose turn"), Kind.CHOICE, Role, optional=True)
     if cls.retires:
-        _add_column(cls, "retired_on", Mapped[date | None], mapped_column(sort_order=82))
+        _add_column(cls, "retired_on", Mapped[date | None], _traced(sort_order=82))
         fields["retired_on"] = _engine_field(
             "retired_on", _l("Retired on"), Kind.DAY, optional=True
         )

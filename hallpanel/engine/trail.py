@@ -6,11 +6,11 @@ says which verb and reason its changes belong to.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import event, inspect, select
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from hallpanel.engine import audit
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
@@ -18,6 +18,7 @@ from hallpanel.engine.errors import ClosedRecord, NoActor
 from hallpanel.engine.store import plain_value
 from hallpanel.engine.words import _l
 
+STATE_IS_SET = _l("a state is changed by a transition only")
 UNTOLD = frozenset({"id", "version", "created_at"})
 
 
@@ -54,7 +55,9 @@ def install(session_class: type[Session]) -> None:
     event.listen(session_class, "before_flush", _keep_the_rules)
     event.listen(session_class, "after_flush", _collect)
     event.listen(session_class, "before_commit", _hand_over)
-    event.listen(session_class, "after_soft_rollback", _forget)
+    event.listen(session_class, "after_transaction_create", _note_savepoint)
+    event.listen(session_class, "after_commit", _keep_savepoint)
+    event.listen(session_class, "after_transaction_end", _forget)
     audit.install(session_class)
 
 
@@ -78,6 +81,10 @@ def present_state(session: Session, record: Regulated) -> str | None:
 
 
 def _keep_the_rules(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    for record in session.new:
+        workflow = record.workflow if isinstance(record, Regulated) else None
+        if workflow is not None and record.state not in (None, workflow.initial):
+            raise ClosedRecord(STATE_IS_SET)
     for record in session.dirty:
         if isinstance(record, Regulated) and session.is_modified(record):
             _keep_state(session, record)
@@ -93,7 +100,7 @@ def _keep_state(session: Session, record: Regulated) -> None:
         return
     changed = {name for name in _columns(record) if _changed(record, name)}
     if "state" in changed:
-        raise ClosedRecord(_l("a state is changed by a transition only"))
+        raise ClosedRecord(STATE_IS_SET)
     editable = record.editable_in or (workflow.initial,)
     if record.state not in editable and changed - UNTOLD:
         raise ClosedRecord(
@@ -158,13 +165,13 @@ def _difference(
         history = inspect(record).attrs[declared.column].history
         if action == "delete":
             before[name] = _told(session, declared, getattr(record, declared.column))
-        elif history.added and (action == "create" or history.deleted != history.added):
-            value = history.added[0]
-            if action == "create" and value is None:
-                continue
+        elif action == "create":
+            if history.added and history.added[0] is not None:
+                after[name] = _told(session, declared, history.added[0])
+        elif history.deleted and history.deleted != history.added:
+            value = history.added[0] if history.added else None
+            before[name] = _told(session, declared, history.deleted[0])
             after[name] = _told(session, declared, value)
-            if history.deleted and action != "create":
-                before[name] = _told(session, declared, history.deleted[0])
     return before, after
 
 
@@ -221,6 +228,27 @@ def _context(session: Session, action: str) -> audit.AuditContext:
     return context
 
 
-def _forget(session: Session, _previous: Any) -> None:
-    if not session.in_nested_transaction():
+def _note_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    """Remember what had changed when a savepoint began; a rollback to it leaves just that."""
+    if transaction.nested:
+        changes: dict[tuple[int, str], Change] = session.info.get("changes", {})
+        kept = {
+            key: replace(change, before=dict(change.before), after=dict(change.after))
+            for key, change in changes.items()
+        }
+        session.info.setdefault("savepoints", {})[transaction] = kept
+
+
+def _keep_savepoint(session: Session) -> None:
+    """A savepoint was released: its changes count with the rest."""
+    session.info.get("savepoints", {}).pop(session.get_nested_transaction(), None)
+
+
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    """Drop the changes of what was rolled back or abandoned, to its savepoint or altogether."""
+    savepoints = session.info.get("savepoints", {})
+    if transaction.parent is None:
         session.info.pop("changes", None)
+        session.info.pop("savepoints", None)
+    elif transaction in savepoints:
+        session.info["changes"] = savepoints.pop(transaction)

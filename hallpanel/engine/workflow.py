@@ -254,9 +254,11 @@ def perform(
 def _change_state(act: Act) -> None:
     session, record, transition = act.session, act.record, act.transition
     last = approval.advance(act) if transition.step else True
-    record.state = transition.target if last else record.state
-    # Also where the state stays: of two decisions on one step only one finds the version it read.
-    flag_modified(record, "state")
+    if last and record.state is not transition.target:
+        record.state = transition.target
+    else:
+        # Of two decisions on one step, too, only one finds the version that it read.
+        flag_modified(record, "state")
     try:
         session.flush()
     except StaleDataError:
