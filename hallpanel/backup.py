@@ -54,6 +54,7 @@ def write(target: Path, url: URL, attachments: Path, at: datetime) -> dict[str, 
             archive.add(copy, DATABASE)
             for name in filter(_is_attachment, names):
                 archive.add(attachments / name, f"{ATTACHMENTS}/{name}")
+        draft.chmod(0o600)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         os.link(draft, target)  # whole or not at all, and over no other file

@@ -30,27 +30,31 @@ from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.guard.account import Account, create_account
-from hallpanel.guard.granting import grant
+from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
 from hallpanel.panel import import_command
 from hallpanel.panel.channels import channels
 from hallpanel.panel.extensions import db
 from hallpanel.panel.import_row import Effect
 from hallpanel.panel.language import refusal_sentence
-from hallpanel.rulebook import table
+from hallpanel.rulebook import table as rulebook_table
 from hallpanel.worker import EVERY, Worker
 
 A_FILE = click.Path(path_type=Path, dir_okay=False)
 AN_EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+A_ROLE = click.Choice([role.value for role in Role])
 ACCOUNTS_FILE = "demo-accounts.txt"
 DEMO_BEGUN = "demo-begun"
 
+commands = AppGroup()
 audit_commands = AppGroup("audit", help="Is the audit book as it was written?")
 account_commands = AppGroup("account", help="Accounts of this installation.")
 
 
 def init_app(app: Flask) -> None:
     """Add the commands."""
-    for command in COMMANDS:
+    for group in (audit_commands, account_commands):
+        app.cli.add_command(group)
+    for command in commands.commands.values():
         app.cli.add_command(command)
 
 
@@ -91,7 +95,7 @@ def instance() -> Path:
 # what an installation starts with
 
 
-@click.command("seed")
+@commands.command("seed")
 def seed() -> None:
     """Load the rule book, leave types, limits and points that are not there yet."""
     with records.open_session(db.engine) as session:
@@ -104,7 +108,7 @@ def seed() -> None:
         click.echo("Everything of the seed is there already.")
 
 
-@click.command("demo")
+@commands.command("demo")
 def demo() -> None:
     """Set up the demonstration hall, if the database is empty, and print its accounts."""
     password = current_app.config["HALLPANEL_DEMO_PASSWORD"]
@@ -133,7 +137,13 @@ def demo() -> None:
 @account_commands.command("add")
 @click.argument("username")
 @click.option("--name", required=True, help="The person's name as others read it.")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(list(Role)))
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+)
 @click.option("--unit", metavar="CODE", help="The unit over which a role is held.")
 @click.option("--staff", metavar="NUMBER", help="The member of staff whose account it is.")
 @click.option("--mail", metavar="ADDRESS", help="Where messages are sent besides.")
@@ -159,7 +169,8 @@ def add_account(
             mail=mail,
         )
         for role in roles:
-            grant(session, account.id, Role(role), utc_now(), unit_id=unit_id)
+            over = unit_id if role in HELD_OVER_A_UNIT else None
+            grant(session, account.id, Role(role), utc_now(), unit_id=over)
         session.commit()
     click.echo(f"{username} signs in with {password} and then chooses another password.")
 
@@ -176,11 +187,11 @@ def _id_of(session: Session, table: str, key: str, value: str) -> int:
 # what is declared, and how it is served
 
 
-@click.command("check")
+@commands.command("check")
 @click.option("--deploy", is_flag=True, help="Also whether this installation may serve a hall.")
 def check_command(*, deploy: bool) -> None:
     """Check the declarations and, with --deploy, the installation; end with 1 if one is wrong."""
-    wrong: list[Any] = list(check.errors(list(REGISTRY.values()), table.clause_ids()))
+    wrong: list[Any] = list(check.errors(list(REGISTRY.values()), rulebook_table.clause_ids()))
     if deploy:
         with desk() as session:
             wrong += deploy_check.faults(current_app.config, session, utc_now())
@@ -191,20 +202,20 @@ def check_command(*, deploy: bool) -> None:
     click.echo(f"{len(REGISTRY)} declarations are right{', and so is all else' * deploy}.")
 
 
-@click.command("rulebook")
+@commands.command("rulebook")
 @click.option("--json", "as_json", is_flag=True, help="As JSON instead of a table.")
 def rulebook(*, as_json: bool) -> None:
     """Print which entity and transition rests on which clause."""
     if as_json:
-        click.echo(json.dumps(table.as_rows(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(rulebook_table.as_rows(), ensure_ascii=False, indent=1))
     else:
-        click.echo(table.rulebook_table())
+        click.echo(rulebook_table.rulebook_table())
 
 
 # what time does
 
 
-@click.command("sweep")
+@commands.command("sweep")
 def sweep_command() -> None:
     """Do once what is due: timed transitions, deadlines, reminders and chores."""
     with records.open_session(db.engine) as session:
@@ -215,7 +226,7 @@ def sweep_command() -> None:
     )
 
 
-@click.command("worker")
+@commands.command("worker")
 @click.option("--once", is_flag=True, help="Do one round and end.")
 def worker_command(*, once: bool) -> None:
     """Sweep and deliver each minute; any number of workers may run, and one of them works."""
@@ -265,7 +276,7 @@ def verify_audit(anchor: Path | None) -> None:
         if anchor:
             problems += audit.check_anchor(session, _read_anchor(anchor))
     for problem in problems:
-        click.echo(problem.sentence, err=True)
+        click.echo(str(problem.sentence), err=True)
     if problems:
         fail(f"{verdict.checked} events checked: the audit book was tampered with.")
     click.echo(f"{verdict.checked} events checked: all as they were written.")
@@ -292,7 +303,7 @@ def anchor_audit(file: Path) -> None:
 # copies
 
 
-@click.command("backup")
+@commands.command("backup")
 @click.argument("file", type=A_FILE)
 def backup_command(file: Path) -> None:
     """Copy all records and attached files into one new file, while the panel goes on serving."""
@@ -305,7 +316,7 @@ def backup_command(file: Path) -> None:
     click.echo(f"{file}: the database and {notes['attachments']} attached files, {size} KB.")
 
 
-@click.command("restore")
+@commands.command("restore")
 @click.argument("file", type=AN_EXISTING_FILE)
 @click.option("--force", is_flag=True, help="Also over a database that holds records.")
 def restore(file: Path, *, force: bool) -> None:
@@ -348,7 +359,7 @@ def _is_behind() -> bool:
 # tables
 
 
-@click.command("import")
+@commands.command("import")
 @click.argument("table")
 @click.argument("file", type=AN_EXISTING_FILE)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
@@ -369,9 +380,3 @@ def import_table(table: str, file: Path, *, dry_run: bool) -> None:
     click.echo(f"{counts}{' (dry run: nothing is saved)' if dry_run else ''}")
     if outcome.errors:
         fail("Nothing was saved.")
-
-
-COMMANDS: tuple[click.Command, ...] = (
-    *(seed, demo, check_command, rulebook, sweep_command, worker_command),
-    *(audit_commands, account_commands, backup_command, restore, import_table),
-)

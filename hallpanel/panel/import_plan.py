@@ -10,7 +10,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hallpanel.engine import records
@@ -32,7 +31,6 @@ REQUIRED = _l("it is required")
 NOT_SET_HERE = _l("it cannot be set by a file; leave it as it is, or empty in a new row")
 NO_SUCH_RECORD = _l("there is no such record; leave it empty in a new row")
 WITHOUT_HEAD = _l("there is a value in a column without a head")
-NOT_UNIQUE = _l("another record has already what each has for itself alone")
 
 
 @dataclass
@@ -202,8 +200,6 @@ class Intake:
                 return self._write(row, present)
         except Refusal as refusal:
             row.refuse(refusal)
-        except IntegrityError:
-            row.blame(None, NOT_UNIQUE)
         return None
 
     def _write(self, row: Row, present: Regulated | None) -> Regulated:
