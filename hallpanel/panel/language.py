@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from babel import Locale
+from babel.dates import format_skeleton
 from babel.numbers import format_decimal
 from flask import (
     Blueprint,
@@ -141,6 +142,11 @@ def format_day(day: date | None) -> str:
         return ""
     weekday = _locale().days["format"]["abbreviated"][day.weekday()]
     return f"{day:%Y-%m-%d}" + (f"({weekday})" if _chinese() else f" ({weekday})")
+
+
+def format_month(day: date) -> str:
+    """The month of a day: 2026年2月."""
+    return str(format_skeleton("yMMMM", day, locale=_locale()))
 
 
 def pieces(text: str) -> list[str]:

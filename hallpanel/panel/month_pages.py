@@ -16,7 +16,7 @@ from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM, Actor, acting
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import options_of
-from hallpanel.panel.language import _, format_day, translate
+from hallpanel.panel.language import _, format_day, format_month, translate
 from hallpanel.panel.lists import Filter
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import record_url
@@ -130,9 +130,7 @@ class _Month:
         return {
             "title": _("Leave calendar"),
             "clause": clause_link(self.entity.clause),
-            "month_label": _(
-                "%(year)s-%(month)s", year=self.first.year, month=f"{self.first.month:02d}"
-            ),
+            "month_label": format_month(self.first),
             "previous_url": self._url(self.first - timedelta(days=1)),
             "next_url": self._url(self.days[-1] + timedelta(days=1)),
             "today_url": self._url(self.today),

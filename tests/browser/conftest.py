@@ -111,6 +111,7 @@ def open_page(browser: Browser, misdeeds: list[str]) -> Iterator[Callable[..., P
             has_touch=width < 576,
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
+            reduced_motion="reduce",
             **options,
         )
         contexts.append(context)
