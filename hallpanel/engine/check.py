@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 
+from hallpanel.engine.clocks import BIRTH
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.roles import Reach
@@ -193,7 +194,7 @@ def _unnamed(entity: Entity) -> Iterator[DeclarationError]:
 
 
 def _unknown_verbs(entity: Entity) -> Iterator[DeclarationError]:
-    verbs = set(entity.workflow.by_verb) if entity.workflow else set()
+    verbs = {BIRTH, *(entity.workflow.by_verb if entity.workflow else ())}
     named = [
         (f"deadline {r.name!r}", (*r.starts, *r.stops, *r.pauses, *r.resumes))
         for r in entity.deadlines

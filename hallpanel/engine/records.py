@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import audit, numbering, scope, trail, uniqueness
+from hallpanel.engine import audit, clocks, numbering, scope, trail, uniqueness
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated, covers
 from hallpanel.engine.errors import ClosedRecord, NotAllowed, Refusal, Stale
@@ -130,6 +130,7 @@ def create(
     with uniqueness.refusing(record, uniqueness.CLASH):
         session.add(record)
         session.flush()
+    clocks.move(session, record, clocks.BIRTH, at=at)
     _let_follow(session, record, at)
     return record
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import approval, deadline, outbox, recipients, scope, trail, workdays
+from hallpanel.engine import approval, clocks, outbox, recipients, scope, trail
 from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
@@ -267,39 +267,13 @@ def _change_state(act: Act) -> None:
     if last:
         for effect_ in transition.then:
             effect_.apply(act)
-    _move_deadlines(act)
+    clocks.move(session, record, transition.verb, at=act.at, reason=act.reason)
     _tell(act)
     session.flush()
 
 
 def _is_last_step(act: Act) -> bool:
     return not act.transition.step or approval.remaining(act.session, act.record) <= 1
-
-
-def _move_deadlines(act: Act) -> None:
-    record, verb = act.record, act.transition.verb
-    if not record.deadlines:
-        return
-    calendar = workdays.hall_calendar(act.session)
-    for rule in record.deadlines:
-        if verb in rule.stops:
-            deadline.stop(act.session, rule, record.__tablename__, record.id, at=act.at)
-        if verb in rule.starts and _still_undecided(record):
-            deadline.start(
-                act.session,
-                rule,
-                record.__tablename__,
-                record.id,
-                unit_id=getattr(record, "unit_id", None),
-                at=act.at,
-                calendar=calendar,
-                holder_role=getattr(record, "turn", None),
-            )
-
-
-def _still_undecided(record: Regulated) -> bool:
-    """An approval whose last tier agreed has nobody's turn, and no clock over it."""
-    return not record.approval or record.turn is not None
 
 
 def _recipients(act: Act) -> list[Recipient]:
