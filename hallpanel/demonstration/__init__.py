@@ -147,7 +147,7 @@ def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> 
     windows = seeding.read_rows(DEMO / "service_window.yaml")
     rota = Rota(people, windows)
     dreamer = Dreamer(people, rota, office.calendar, first, today + AHEAD, scenes.kept_free)
-    year.sweep_each_day(first, today)
+    year.sweep_each_week(first, today)
     for wish in dreamer.wishes():
         year.plan(wish)
     year.move_people(office.calendar.working_days(first, today))

@@ -32,6 +32,8 @@ State = LeaveRequest.State
 
 MORNING_ROUND = time(9, 30)
 """When the worker passes: after those are back whose leave ended the day before."""
+EACH_DAY = 10
+"""The last working days, on each of which it passes; before, where there is something for it."""
 WHY_REFUSED = (
     "当天业务高峰，请改期",
     "同岗位已有人请假，请错开",
@@ -76,6 +78,7 @@ class Year:
         self.by_number = {person.number: person for person in self.people}
         self.chance = Random(CHANCE)  # noqa: S311 - invented delays, the same each time
         self.agenda = Agenda()
+        self.swept: set[date] = set()
         self.delegated: list[tuple[Person, Person, date, date]] = []
         with scope.acting(desk.session, SYSTEM):
             staff = desk.session.scalars(select(Staff)).all()
@@ -88,9 +91,17 @@ class Year:
 
     # The clock
 
-    def sweep_each_day(self, first: date, last: date) -> None:
-        """Put down the worker's round of each working day."""
-        for day in self.calendar.working_days(first, last):
+    def sweep_each_week(self, first: date, last: date) -> None:
+        """Put down the worker's round of one working day in each week, and of the last ones each."""
+        days = self.calendar.working_days(first, last)
+        weeks = {day.isocalendar()[:2]: day for day in reversed(days)}
+        for day in {*weeks.values(), *days[-EACH_DAY:]}:
+            self.sweep_on(day)
+
+    def sweep_on(self, day: date) -> None:
+        """Put down the worker's round of a working day, once."""
+        if day not in self.swept:
+            self.swept.add(day)
             self.agenda.put(hall_instant(day, MORNING_ROUND), self.desk.sweep)
 
     def plan(self, wish: Wish) -> None:
@@ -166,7 +177,9 @@ class Year:
 
     def _first_decided_at(self, story: Story, at: datetime) -> datetime:
         if story.wish.fate is Fate.FORGOTTEN:
-            return self.office.at(self.calendar.add(hall_day(at), 2).day, 150)
+            too_late = self.calendar.add(hall_day(at), 2).day
+            self.sweep_on(too_late)
+            return self.office.at(too_late, 150)
         return self._decided_at(story, at)
 
     def decide(self, story: Story, at: datetime) -> None:
@@ -221,7 +234,7 @@ class Year:
         before = hall_instant(self.calendar.before(wish.first.day, 1), time(16, 30))
         if before > at and story.extended is None:
             self._may_not_go(story, before)
-        if wish.first.half is Half.AFTERNOON or at > begins or self.chance.random() < 0.4:
+        if wish.first.day not in self.swept or at > begins or self.chance.random() < 0.4:
             self.agenda.put(max(begins, at + timedelta(minutes=3)), partial(self._leave, story))
         if story.returns:
             back = max(self._back_at(story), at + timedelta(minutes=5))

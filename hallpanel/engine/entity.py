@@ -354,8 +354,12 @@ class Regulated(Base):
         return owner
 
     def display(self) -> str:
-        """How the record is named in a sentence."""
-        return str(getattr(self, self.title) or f"#{self.id}")
+        """How the record is named in a sentence; one without a name by its first facts."""
+        if self.title != "id":
+            return str(getattr(self, self.title) or f"#{self.id}")
+        facts = (getattr(self, name) for name in self.list_view.columns[:2])
+        told = [fact.display() if isinstance(fact, Regulated) else fact for fact in facts]
+        return " · ".join(str(fact) for fact in told if fact is not None) or f"#{self.id}"
 
     def decider_note(self, session: Session) -> tuple[Phrase, bool] | None:
         """What whoever decides should know at a glance, and whether it is a warning."""

@@ -103,6 +103,12 @@ VERBS: dict[str, Phrase] = {
     "overstay": _l("Mark as overstayed"),
 }
 
+SAYINGS: dict[str, Phrase] = {
+    "refuse": _l("Decide against it"),
+    "decline_cover": _l("Turn down standing in"),
+}
+"""Verbs whose button would read oddly inside "cannot …"."""
+
 STATES: dict[str, Phrase] = {
     "draft": _l("Draft"),
     "submitted": _l("Awaiting approval"),

@@ -209,6 +209,8 @@ def foresee(act: Act) -> Iterator[Phrase]:
                 yield from effect_.foresee(act)
         yield from deadline_phrases(act)
         told = [p for r in _recipients(act) for p in r.named(act.session, record)]
+        if record.concerns(act.actor):
+            told = [person for person in told if person != act.actor.name]
         for person in dict.fromkeys(told):
             yield _l("%(person)s is told", person=person)
 

@@ -26,7 +26,7 @@ from hallpanel.panel.forms import (
     entity_form,
     options_of,
 )
-from hallpanel.panel.language import _, translate
+from hallpanel.panel.language import _, followed, translate
 from hallpanel.panel.lists import ListPageMaker
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import record_page
@@ -283,8 +283,7 @@ class EntityView(ModelView):
             why=translate(refusal.why),
             clause=clause,
         )
-        if refusal.then:
-            text = f"{text} {translate(refusal.then)}"
+        text = followed(text, refusal.then)
         if refusal.field and refusal.field in form:
             form[refusal.field].errors = [*form[refusal.field].errors, text]
         else:
@@ -343,16 +342,13 @@ class EntityView(ModelView):
             session.commit()
         except Refusal as refusal:
             session.rollback()
-            flash(
-                _(
-                    "Cannot delete %(record)s: %(why)s (clause %(clause)s)",
-                    record=name,
-                    why=lowered(translate(refusal.why)),
-                    clause=refusal.clause or self.entity.clause,
-                )
-                + (f" {translate(refusal.then)}" if refusal.then else ""),
-                "danger",
+            why = _(
+                "Cannot delete %(record)s: %(why)s (clause %(clause)s)",
+                record=name,
+                why=lowered(translate(refusal.why)),
+                clause=refusal.clause or self.entity.clause,
             )
+            flash(followed(why, refusal.then), "danger")
             return redirect(back, 303)
         flash(_("Deleted: %(record)s", record=name), "success")
         return redirect(url_for(".index_view"), 303)

@@ -13,7 +13,7 @@ from hallpanel.engine.natural_key import short_key
 from hallpanel.panel.cell_values import words_of
 from hallpanel.panel.column_heads import heads
 from hallpanel.panel.exporting import XLSX
-from hallpanel.panel.language import _, translate
+from hallpanel.panel.language import _, listed, translate
 
 LONGEST_CHOICE_LIST = 250  # Excel takes 255 characters
 ROWS_PREPARED = 1000
@@ -85,7 +85,7 @@ def _advice(entity: type[Regulated], declared: Field) -> str:
     parts = [translate(declared.hint)] if declared.hint else []
     match declared.kind:
         case Kind.CHOICE | Kind.BOOLEAN:
-            parts.append(_("One of: %(words)s", words="、".join(allowed(entity, declared))))
+            parts.append(_("One of: %(words)s", words=listed(allowed(entity, declared))))
         case Kind.RELATION:
             parts.append(_related_advice(str(declared.target)))
         case Kind.DAY:

@@ -1,6 +1,7 @@
 """What the reader's language is, and how sentences, days, instants and numbers are put in it."""
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -109,11 +110,23 @@ def translate(phrase: str) -> str:
     return text % {name: in_words(value) for name, value in phrase.params.items()}
 
 
+def listed(words: Iterable[Any]) -> str:
+    """Words in a row, as the reader's language sets them apart."""
+    return ("、" if _chinese() else ", ").join(in_words(word) for word in words)
+
+
+def followed(sentence: str, then: str | None) -> str:
+    """A sentence and what can be done next, which Chinese does not set apart by a space."""
+    if not then:
+        return sentence
+    return f"{sentence}{'' if _chinese() else ' '}{translate(then)}"
+
+
 def refusal_sentence(refusal: Refusal) -> str:
     """Why a rule said no, and what can be done next; the clause stands beside it."""
     why = translate(refusal.why)
     sentence = gettext("%(why)s.", why=why[:1].upper() + why[1:])
-    return f"{sentence} {translate(refusal.then)}" if refusal.then else sentence
+    return followed(sentence, refusal.then)
 
 
 def in_words(value: Any) -> str:
@@ -132,7 +145,7 @@ def in_words(value: Any) -> str:
         case Decimal():
             return format(value.normalize(), "f")
         case list() | tuple() | set() | frozenset():
-            return ("、" if _chinese() else ", ").join(in_words(part) for part in value)
+            return listed(value)
     return str(value)
 
 

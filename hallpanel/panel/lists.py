@@ -23,7 +23,7 @@ from hallpanel.engine.scope import Actor
 from hallpanel.engine.workflow import Transition
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import lookup_url
-from hallpanel.panel.language import _, format_number, translate
+from hallpanel.panel.language import _, format_number, listed, translate
 from hallpanel.panel.record_page import clock_chip
 from hallpanel.panel.showing import (
     NUMERIC,
@@ -284,7 +284,7 @@ class ListPageMaker:
 
     def _search_hint(self) -> str:
         labels = [head_label(self.entity, name) for name in self.entity.list_view.search]
-        return _("Search %(fields)s", fields="、".join(dict.fromkeys(labels))) if labels else ""
+        return _("Search %(fields)s", fields=listed(dict.fromkeys(labels))) if labels else ""
 
     # filters
 

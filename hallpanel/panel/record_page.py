@@ -19,7 +19,7 @@ from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
 from hallpanel.panel.attachments import may_attach
 from hallpanel.panel.extensions import db
-from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
+from hallpanel.panel.language import _, format_day, format_instant, format_number, listed, translate
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import (
     NUMERIC,
@@ -466,7 +466,7 @@ def _told(record: Regulated) -> Sequence[tuple[Any, _Names]]:
     from hallpanel.engine import outbox
 
     return [
-        (phrase, _Names("、".join(names), at))
+        (phrase, _Names(listed(names), at))
         for phrase, names, at in outbox.told_about(db.session(), record)
     ]
 

@@ -9,7 +9,7 @@ from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.panel.extensions import db
-from hallpanel.panel.language import _, format_day, language, translate
+from hallpanel.panel.language import _, format_day, language, listed, translate
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import Fact
 from hallpanel.panel.showing import Chip, choice_word, clause_url
@@ -126,7 +126,7 @@ def _enforced(mine: list[Line]) -> list[Any]:
 
 
 def _who(line: Line) -> str:
-    return "、".join(translate(ROLE_LABELS[role]) for role in line.roles)
+    return listed(ROLE_LABELS[role] for role in line.roles)
 
 
 def _title(part: dict[str, Any]) -> str:

@@ -126,9 +126,9 @@ def plain(value: Any) -> str:
             return f"{value:%H:%M}"
         case timedelta():
             return _("%(hours)s h", hours=format_number(value.total_seconds() / 3600))
-        case Decimal() | int() | float():
+        case Decimal() | float():
             return format_number(value)
-    return translate(value)
+    return translate(value)  # also a whole number: a year is not grouped
 
 
 def cell(entity: type[Regulated], name: str, value: Any, key: int | None) -> Cell:

@@ -24,7 +24,7 @@ from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.panel import own_page
 from hallpanel.panel.error_pages import error_page, wants_json
 from hallpanel.panel.extensions import db, login_manager
-from hallpanel.panel.language import PanelForm, _, _l, translate
+from hallpanel.panel.language import PanelForm, _, _l, listed, translate
 from hallpanel.panel.paths import here, home_path, wanted_path
 from hallpanel.panel.person import (
     cookie_name,
@@ -161,7 +161,7 @@ def _sign_in_page(form: SignInForm, error: str | None) -> Response:
         "next": request.values.get("next"),
         "form_url": url_for("sign_in.login"),
         "accounts": [
-            (username, "、".join(translate(ROLE_LABELS[role]) for role in roles))
+            (username, listed(ROLE_LABELS[role] for role in roles))
             for username, roles in demonstration_accounts(db.session(), request_instant())
         ],
     }

@@ -13,7 +13,7 @@ from hallpanel.engine.scope import Actor
 from hallpanel.panel.assets import version_of
 from hallpanel.panel.extensions import db
 from hallpanel.panel.icons import icon
-from hallpanel.panel.language import _, _l, translate
+from hallpanel.panel.language import _, _l, listed, translate
 from hallpanel.panel.person import present, sit_down
 
 CHAPTERS: dict[str, tuple[Any, str]] = {
@@ -188,12 +188,12 @@ def _anybody(who: Any) -> Me | None:
 
 def _me(actor: Actor, counted: Figures) -> Me:
     roles = [translate(ROLE_LABELS[role]) for role in SENIORITY if role in actor.roles]
-    delegators = "、".join(person.name for person in actor.delegators)
+    delegators = listed(person.name for person in actor.delegators)
     return Me(
         name=actor.name,
         initial=actor.name[:1],
         role_label=roles[0] if roles else _("No role"),
-        roles_text="、".join(roles),
+        roles_text=listed(roles),
         unread=counted.unread,
         waiting=sum(counted.waiting.values()),
         acting_for=_("Acting for %(names)s", names=delegators) if delegators else "",

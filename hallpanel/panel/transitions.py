@@ -15,11 +15,11 @@ from hallpanel.engine import records, workflow
 from hallpanel.engine.entity import Regulated
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.scope import Actor
-from hallpanel.engine.words import _l
+from hallpanel.engine.words import SAYINGS, _l
 from hallpanel.engine.workflow import Act, Transition
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import DeclaredForm, ask_form
-from hallpanel.panel.language import _, translate
+from hallpanel.panel.language import _, followed, translate
 from hallpanel.panel.paths import wanted_path
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import (
@@ -306,11 +306,11 @@ def cannot(transition: Transition, refusal: Refusal) -> str:
     clause = refusal.clause or transition.clause
     sentence = _(
         "Cannot %(verb)s: %(why)s (clause %(clause)s)",
-        verb=lowered(translate(transition.label)),
+        verb=lowered(translate(SAYINGS.get(transition.verb, transition.label))),
         why=translate(refusal.why),
         clause=clause,
     )
-    return f"{sentence} {translate(refusal.then)}" if refusal.then else sentence
+    return followed(sentence, refusal.then)
 
 
 def lowered(word: str) -> str:

@@ -220,6 +220,7 @@ def upgrade() -> None:
 
     op.create_table('limit_rule',
     sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('key', sa.String(length=60), nullable=False),
     sa.Column('amount', sa.Integer(), nullable=False),
     sa.Column('unit', sa.String(length=32), nullable=False),
@@ -589,15 +590,18 @@ def upgrade() -> None:
     sa.Column('window_id', sa.Integer(), nullable=False),
     sa.Column('since', sa.Date(), nullable=False),
     sa.Column('until', sa.Date(), nullable=True),
+    sa.Column('unit_id', sa.Integer(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['staff_id'], ['staff.id'], name=op.f('fk_window_assignment_staff_id_staff'), ondelete='RESTRICT'),
+    sa.ForeignKeyConstraint(['unit_id'], ['unit.id'], name=op.f('fk_window_assignment_unit_id_unit'), ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['window_id'], ['service_window.id'], name=op.f('fk_window_assignment_window_id_service_window'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_window_assignment')),
     sa.UniqueConstraint('staff_id', 'window_id', 'since', name=op.f('uq_window_assignment_staff_id'))
     )
     with op.batch_alter_table('window_assignment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_window_assignment_staff_id'), ['staff_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_window_assignment_unit_id'), ['unit_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_window_assignment_window_id'), ['window_id'], unique=False)
 
     op.create_table('attendance_day',
@@ -725,6 +729,7 @@ def downgrade() -> None:
     op.drop_table('attendance_day')
     with op.batch_alter_table('window_assignment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_window_assignment_window_id'))
+        batch_op.drop_index(batch_op.f('ix_window_assignment_unit_id'))
         batch_op.drop_index(batch_op.f('ix_window_assignment_staff_id'))
 
     op.drop_table('window_assignment')

@@ -63,7 +63,9 @@ def begin_approval(act: Act) -> None:
 
 @begin_approval.foresees
 def _(act: Act) -> Iterator[Phrase]:
-    for position, role in enumerate(_tiers(act), start=1):
+    tiers = _tiers(act)
+    yield _l("%(person)s is told", person=ROLE_LABELS[tiers[0]])
+    for position, role in enumerate(tiers, start=1):
         yield _l("Step %(position)s: %(role)s decides", position=position, role=ROLE_LABELS[role])
 
 

@@ -43,7 +43,7 @@ class EntryKind(StrEnum):
 def standings(session: Session, staff_id: int, at: datetime) -> list[Standing]:
     """What a person has left of each type's allowance this year, and of how much."""
     year = hall_day(at).year
-    given = (EntryKind.GRANTED, EntryKind.CARRIED, EntryKind.CORRECTED)
+    given = (EntryKind.GRANTED, EntryKind.CARRIED, EntryKind.CORRECTED, EntryKind.EXPIRED)
     rows = session.execute(
         select(
             LeaveType.name,

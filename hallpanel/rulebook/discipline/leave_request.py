@@ -107,7 +107,7 @@ class LeaveRequest(Regulated):
     )
     days: Mapped[Decimal] = column(_l("Days"), group=WHEN, places=1, form=False)
     reason: Mapped[str] = column(
-        _l("Reason"), group=WHY, kind=Kind.LONG_TEXT, secrecy=Secrecy.SENSITIVE
+        _l("Reason for leave"), group=WHY, kind=Kind.LONG_TEXT, secrecy=Secrecy.SENSITIVE
     )
     substitute: Mapped[Staff | None] = related(
         _l("Substitute"),

@@ -6,8 +6,8 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from hallpanel.engine.entity import EVERYONE, Access, Kind, ListView, Regulated, Secrecy, column
-from hallpanel.engine.roles import Role
+from hallpanel.engine.entity import Access, Kind, ListView, Regulated, Secrecy, column
+from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.words import _l
 
 
@@ -29,7 +29,8 @@ class Clause(Regulated):
     plural = _l("Clauses")
     icon = "journal-text"
     unit_bound = False
-    access = Access(read=EVERYONE, create=(Role.HALL_ADMIN,))
+    # The book binds all, those included who may read nothing else.
+    access = Access(read=dict.fromkeys(Role, Reach.HALL), create=(Role.HALL_ADMIN,))
     unique_together = ("number", "since")
 
     number: Mapped[str] = column(_l("Number"), secrecy=Secrecy.PUBLIC, length=20, index=True)

@@ -17,13 +17,14 @@ class LimitRule(Regulated):
     clause = "2.3.2"
     label = _l("Limit")
     plural = _l("Limits")
-    title = "key"
+    title = "name"
     icon = "hourglass-split"
     unit_bound = False
     access = REFERENCE
     unique_together = ("key", "since")
 
-    key: Mapped[str] = column(_l("Limit of"), secrecy=Secrecy.PUBLIC, length=60, filter=True)
+    name: Mapped[str] = column(_l("Limit of"), secrecy=Secrecy.PUBLIC, length=80)
+    key: Mapped[str] = column(_l("Code"), secrecy=Secrecy.PUBLIC, length=60, filter=True)
     amount: Mapped[int] = column(_l("How much"))
     unit: Mapped[LimitUnit] = column(
         _l("Counted in"),
@@ -38,7 +39,7 @@ class LimitRule(Regulated):
     note: Mapped[str | None] = column(_l("Note"), secrecy=Secrecy.PUBLIC)
 
     list_view = ListView(
-        "key", "amount", "unit", "clause_number", "since", "note", search=("key", "note")
+        "name", "amount", "unit", "clause_number", "since", "note", search=("name", "key")
     )
 
     def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:

@@ -34,6 +34,7 @@ class Staff(Regulated):
     everyday = True
     icon = "people"
     retires = True
+    state_words = {"in_use": _l("In service"), "retired": _l("Left the service")}
     access = Access(
         # Colleagues of the own unit are seen by name: one of them is asked to stand in.
         read={
@@ -54,7 +55,7 @@ class Staff(Regulated):
     number: Mapped[str] = column(
         _l("Staff number"), secrecy=Secrecy.INTERNAL, length=20, unique=True
     )
-    name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.INTERNAL, length=80, index=True)
+    name: Mapped[str] = column(_l("Full name"), secrecy=Secrecy.INTERNAL, length=80, index=True)
     unit: Mapped[Unit] = related(_l("Window unit"), filter=True)
     post: Mapped[Post | None] = related(_l("Post"), filter=True)
     partner: Mapped[Optional["Staff"]] = related(

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, Session
 
 from hallpanel.engine import records
 from hallpanel.engine.clock import hall_day
-from hallpanel.engine.entity import REFERENCE, ListView, Regulated, column, related
+from hallpanel.engine.entity import STANDARD_REACH, Access, ListView, Regulated, column, related
+from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.words import _l
 from hallpanel.rulebook.hall.unit import Unit
@@ -25,7 +26,14 @@ class UnitMembership(Regulated):
     plural = _l("Unit memberships")
     title = "id"
     icon = "arrow-left-right"
-    access = REFERENCE
+    owner = "staff"
+    access = Access(
+        read={**STANDARD_REACH, Role.STAFF: Reach.UNIT},
+        create=(Role.HALL_ADMIN,),
+        edit=(Role.HALL_ADMIN,),
+        delete=(Role.HALL_ADMIN,),
+        imports=(Role.HALL_ADMIN,),
+    )
     unique_together = ("staff_id", "since")
 
     staff_id: Mapped[int]

@@ -4,7 +4,8 @@ from datetime import date
 
 from sqlalchemy.orm import Mapped
 
-from hallpanel.engine.entity import REFERENCE, ListView, Regulated, column, related
+from hallpanel.engine.entity import STANDARD_REACH, Access, ListView, Regulated, column, related
+from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.words import _l
 from hallpanel.rulebook.hall.service_window import ServiceWindow
 from hallpanel.rulebook.hall.staff import Staff
@@ -18,8 +19,14 @@ class WindowAssignment(Regulated):
     plural = _l("Window assignments")
     title = "id"
     icon = "person-badge"
-    unit_bound = False
-    access = REFERENCE
+    owner = "staff"
+    access = Access(
+        read={**STANDARD_REACH, Role.STAFF: Reach.UNIT},
+        create=(Role.HALL_ADMIN,),
+        edit=(Role.HALL_ADMIN,),
+        delete=(Role.HALL_ADMIN,),
+        imports=(Role.HALL_ADMIN,),
+    )
     unique_together = ("staff_id", "window_id", "since")
 
     staff_id: Mapped[int]
