@@ -234,15 +234,23 @@ class Year:
         before = hall_instant(self.calendar.before(wish.first.day, 1), time(16, 30))
         if before > at and story.extended is None:
             self._may_not_go(story, before)
-        if wish.first.day not in self.swept or at > begins or self.chance.random() < 0.4:
+        if self._goes_unasked(wish) or at > begins:
             self.agenda.put(max(begins, at + timedelta(minutes=3)), partial(self._leave, story))
         if story.returns:
             back = max(self._back_at(story), at + timedelta(minutes=5))
             self.agenda.put(back, partial(self._return, story))
+        if wish.fate is Fate.OVERSTAYED or not story.returns:
+            self.sweep_on(self.calendar.add(wish.last.day, 1).day)
         if wish.fate is Fate.EXTENDED:
             on_last_day = hall_instant(wish.last.day, time(10)) + self._minutes(0, 40)
             self.agenda.put(on_last_day, partial(self._extend, story))
         self._delegate(story, at)
+
+    def _goes_unasked(self, wish: Wish) -> bool:
+        """Whether the person notes the leaving, and does not wait for the worker to do it."""
+        if wish.first.half is Half.AFTERNOON or wish.first.day not in self.swept:
+            return True
+        return self.chance.random() < 0.4
 
     def _may_not_go(self, story: Story, before: datetime) -> None:
         """On the working day before: hand over, or think better of it."""

@@ -105,6 +105,7 @@ class Field:
     choice_labels: Mapping[str, Phrase] = field(default_factory=dict)
     length: int | None = None
     places: int = 2
+    least: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def column(
     labels: Mapping[str, Phrase] | None = None,
     length: int = 200,
     places: int = 2,
+    least: int | None = None,
     unique: bool = False,
     index: bool = False,
     default: Any = None,
@@ -140,7 +142,8 @@ def column(
     """Declare a fact: its label, how it is shown, and how secret it is.
 
     `form=False` is for facts that the rules write, not people. `inline` may be edited in the list.
-    `labels` are the words of a choice's values. `length` is for short text, `places` for decimals.
+    `labels` are the words of a choice's values. `length` is for short text, `places` for decimals,
+    `least` for figures that must not be smaller.
     """
     settings = {
         "kind": kind,
@@ -153,6 +156,7 @@ def column(
         "choice_labels": labels or {},
         "length": length,
         "places": places,
+        "least": least,
     }
     sql_type = (Text(),) if kind is Kind.LONG_TEXT else ()
     return _traced(

@@ -121,6 +121,7 @@ def create(
             _fill_owner(session, entity, record, actor)
             _fill_relations(session, entity, record)
             _fill_unit(session, entity, record, actor)
+            _keep_bounds(record)
             record.prepare(session, at)
         _within_reach(entity, record, actor)
         with scope.acting(session, SYSTEM):
@@ -160,6 +161,7 @@ def change(
             setattr(record, name, value)
         with scope.acting(session, SYSTEM):
             _fill_changed(entity, record, values)
+            _keep_bounds(record)
             record.prepare(session, at)
             _raise_problems(session, record, at)
     try:
@@ -270,6 +272,30 @@ def _reaches(entity: type[Regulated], record: Regulated, actor: Actor, role: Rol
     if entity.access.read.get(role) is Reach.OWN and not entity.owner:
         return True
     return covers(entity, record, actor, role)
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+
+
+def _out_of_bounds(record: Regulated) -> Iterator[Refusal]:
+    """Figures below what they may be, and days of no year that the hall knows."""
+    for name, declared in type(record).fields().items():
+        value = getattr(record, declared.column)
+        if value is None:
+            continue
+        if declared.least is not None and value < declared.least:
+            why = _l("%(field)s is at least %(least)s", field=declared.label, least=declared.least)
+            yield Refusal(why, field=name)
+        if declared.kind is Kind.DAY and not FIRST_YEAR <= value.year <= LAST_YEAR:
+            yield Refusal(
+                _l("%(field)s is in no year of the hall", field=declared.label), field=name
+            )
+
+
+def _keep_bounds(record: Regulated) -> None:
+    for problem in _out_of_bounds(record):
+        problem.clause = record.clause
+        raise problem
 
 
 def _raise_problems(session: Session, record: Regulated, at: datetime) -> None:

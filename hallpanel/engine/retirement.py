@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+from hallpanel.engine import records
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import Kind
 from hallpanel.engine.roles import Role
@@ -25,7 +26,9 @@ def note_day(act: Act) -> None:
 
 
 @note_day.foresees
-def _(_act: Act) -> Iterator[Phrase]:
+def _(act: Act) -> Iterator[Phrase]:
+    for thing, count in records.users_of(act.session, act.record):
+        yield _l("%(count)s × %(thing)s still use it", count=count, thing=thing)
     yield _l("It is no longer offered in forms; records that use it stay as they are")
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import approval, clocks, outbox, recipients, scope, trail
+from hallpanel.engine import approval, clocks, deadline, outbox, recipients, scope, trail
 from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
@@ -216,11 +216,15 @@ def foresee(act: Act) -> Iterator[Phrase]:
 
 
 def deadline_phrases(act: Act) -> Iterator[Phrase]:
-    """Say which limits a transition starts and stops."""
-    for rule in act.record.deadlines:
-        if act.transition.verb in rule.stops:
-            yield _l("The limit “%(limit)s” stops", limit=rule.label)
-        if act.transition.verb in rule.starts and not _is_last_step(act):
+    """Say which limits a transition stops, starts, or starts anew for the next tier."""
+    record, verb = act.record, act.transition.verb
+    running = deadline.running(act.session, record.__tablename__, record.id)
+    for rule in record.deadlines:
+        starts = verb in rule.starts and not (act.transition.step and _is_last_step(act))
+        if running is not None and verb in rule.stops:
+            again = _l("The limit “%(limit)s” starts anew for the next tier", limit=rule.label)
+            yield again if starts else _l("The limit “%(limit)s” stops", limit=rule.label)
+        elif starts:
             yield _l("The limit “%(limit)s” starts", limit=rule.label)
 
 

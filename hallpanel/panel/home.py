@@ -14,8 +14,10 @@ from hallpanel.engine.deadline import Deadline, DeadlineState
 from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM, Actor, acting
+from hallpanel.engine.words import Phrase
+from hallpanel.engine.workflow import Act, Transition
 from hallpanel.panel.extensions import db
-from hallpanel.panel.language import _, format_day, format_number, translate
+from hallpanel.panel.language import _, format_day, format_number, listed, translate
 from hallpanel.panel.lists import Column, ListRow
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import chip_of
@@ -30,7 +32,7 @@ from hallpanel.panel.showing import (
     tone_of,
     when_of,
 )
-from hallpanel.panel.surroundings import figures, waiting_for
+from hallpanel.panel.surroundings import calendar, figures, waiting_for
 from hallpanel.panel.transitions import line_of
 
 MOST_WAITING = 20
@@ -129,6 +131,9 @@ def home_page(actor: Actor) -> HomePage:
     """Gather the page from the declarations: nothing here knows a particular entity."""
     today = hall_day(request_instant())
     page = HomePage(_("%(name)s, %(day)s", name=actor.name, day=format_day(today)))
+    if actor.delegators:
+        names = listed(person.name for person in actor.delegators)
+        page.greeting_line += " · " + _("Acting for %(names)s", names=names)
     page.waiting_count = sum(figures().waiting.values())
     page.waiting = _waiting(actor)
     page.overdue = _overdue(actor)
@@ -186,19 +191,17 @@ def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> Wai
     first = [t for t in offered if t.awaited]
     second = [t for t in offered if t.danger and t.bulk] or [t for t in offered if t not in first]
     home = url_for("home.index")
+    note = _note(record, actor, first[0]) if first else None
+    barred = note is not None and note[1]
     buttons = [
         Button(
             translate(t.label),
             url_for(f"{table}.act_view", verb=t.verb, id=record.id, url=home),
-            "danger" if t.danger else "primary",
+            "danger" if t.danger else "secondary" if barred else "primary",
             sheet=True,
         )
         for t in (*first[:1], *second[:1])
     ]
-    note = None
-    if any(t.by.decides for t in first):
-        with acting(db.session(), SYSTEM):
-            note = record.decider_note(db.session())
     who, *rest = record.title_line() if len(record.title_line()) > 1 else (line_of(record),)
     return WaitingRow(
         id=record.id,
@@ -213,6 +216,18 @@ def _waiting_row(record: Regulated, actor: Actor, clock: Deadline | None) -> Wai
         buttons=buttons,
         due=clock.promise_due_at if clock else record.created_at + timedelta(days=365),
     )
+
+
+def _note(record: Regulated, actor: Actor, step: Transition) -> tuple[Phrase, bool] | None:
+    """Why the step cannot be made now, else what whoever decides should know."""
+    if not step.by.decides:
+        return None
+    act = Act(db.session(), record, step, actor, request_instant())
+    refusal = workflow.look(act)
+    if refusal is not None:
+        return refusal.why, True
+    with acting(db.session(), SYSTEM):
+        return record.decider_note(db.session())
 
 
 def _what(record: Regulated, rest: list[object]) -> str:
@@ -256,7 +271,7 @@ def _away_on(spans: list[Regulated], day: date) -> list[Away]:
         view = record.calendar_view
         assert view is not None
         halves = [h.half.value for h in record.span.halves() if h.day == day]
-        if halves:
+        if halves and calendar().is_working(day):
             kind = getattr(record, view.kind)
             half = (
                 ""

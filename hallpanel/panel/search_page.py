@@ -49,9 +49,16 @@ def index() -> str:
 
 def _groups(query: str) -> list[Group]:
     actor = present().actor
-    readable = [entity for entity in REGISTRY.values() if entity.access.may(actor, "read")]
+    readable = sorted(
+        (entity for entity in REGISTRY.values() if entity.access.may(actor, "read")),
+        key=lambda entity: entity.place,
+    )
     groups = [_pages(readable, query)]
-    groups += [_records(entity, query) for entity in readable if entity.list_view.search]
+    groups += [
+        _records(entity, query)
+        for entity in readable
+        if entity.list_view.search and entity.title != "id"
+    ]
     return [group for group in groups if group.results]
 
 
@@ -67,13 +74,13 @@ def _pages(readable: list[type[Regulated]], query: str) -> Group:
 def _records(entity: type[Regulated], query: str) -> Group:
     listing = Listing(entity, Asked(search=query, size=MOST_EACH), ())
     ids = [row.id for row in listing.page(db.session()).rows]
-    found = db.session.scalars(select(entity).where(entity.id.in_(ids))).all() if ids else []
+    by_id = {one.id: one for one in db.session.scalars(select(entity).where(entity.id.in_(ids)))}
     table = entity.__tablename__
     return Group(
         translate(entity.plural),
         url_for(f"{table}.index_view", search=query),
         [
             Result(one.display(), record_url(table, one.id), line_of(one), state_chip(one))
-            for one in found
+            for one in (by_id[number] for number in ids)
         ],
     )

@@ -84,8 +84,9 @@ def ask_substitute(act: Act) -> None:
 
 @ask_substitute.foresees
 def _(act: Act) -> Iterator[Phrase]:
-    if act.record.substitute is not None:
-        yield _l("%(person)s is asked to stand in", person=act.record.substitute.name)
+    person = act.answers.get("substitute") or act.record.substitute
+    if person is not None:
+        yield _l("%(person)s is asked to stand in", person=person.name)
 
 
 @effect

@@ -25,8 +25,8 @@ class LeaveEntitlement(Regulated):
     leave_type_id: Mapped[int]
 
     leave_type: Mapped[LeaveType] = related(_l("Leave type"), filter=True)
-    years_from: Mapped[int] = column(_l("From years worked"))
-    days: Mapped[Decimal] = column(_l("Days a year"), places=1)
+    years_from: Mapped[int] = column(_l("From years worked"), least=0)
+    days: Mapped[Decimal] = column(_l("Days a year"), places=1, least=0)
     since: Mapped[date] = column(_l("In force since"))
 
     list_view = ListView("leave_type", "years_from", "days", "since", search=("leave_type.name",))

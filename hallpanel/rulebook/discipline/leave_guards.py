@@ -36,10 +36,12 @@ def count_days(session: Session, leave_type: LeaveType, span: Span) -> Decimal:
     return span.days(workdays.hall_calendar(session), calendar_days=by_calendar)
 
 
-def span_problems(record: Any) -> Iterator[Refusal]:
+def span_problems(record: Any, at: datetime) -> Iterator[Refusal]:
     """A span runs forward, is of a countable length, and needs leave at all."""
     span: Span = record.span
-    if span.runs_backwards:
+    if not at - LONGEST_SPAN < span.begins < at + LONGEST_SPAN:
+        yield Refusal(_l("the year of the leave is far from this one"), field="first_day")
+    elif span.runs_backwards:
         yield Refusal(_l("the leave ends before it begins"), field="last_day")
     elif span.last_day - span.first_day > LONGEST_SPAN:
         yield Refusal(_l("the span is longer than any leave there is"), field="last_day")

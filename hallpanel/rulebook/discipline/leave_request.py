@@ -21,7 +21,7 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import Refusal
-from hallpanel.engine.recipients import Party
+from hallpanel.engine.recipients import HoldersOf, Party
 from hallpanel.engine.roles import Role
 from hallpanel.engine.sweep import Reminder, Timed
 from hallpanel.engine.who import (
@@ -121,153 +121,78 @@ class LeaveRequest(Regulated):
     left_at: Mapped[datetime | None] = column(_l("Left"), form=False)
     returned_at: Mapped[datetime | None] = column(_l("Reported back"), form=False)
 
-    # fmt: off - a table of transitions is read as a table
+    # A table of transitions is read as a table.
+    # fmt: off
     workflow = Workflow(
         State.DRAFT,
         Transition(
-            "submit",
-            State.DRAFT,
-            State.SUBMITTED,
-            by=OwnerMay(),
-            clause="2.1.2",
-            when=guards.ON_SUBMISSION,
-            awaited=True,
+            "submit", State.DRAFT, State.SUBMITTED, by=OwnerMay(), clause="2.1.2",
+            when=guards.ON_SUBMISSION, awaited=True,
             then=(effects.reserve_days, effects.begin_approval, effects.ask_substitute),
         ),
         Transition(
-            "approve",
-            State.SUBMITTED,
-            State.APPROVED,
-            by=ApproverMay(),
-            clause="2.1.2",
-            when=guards.ON_APPROVAL,
-            then=(effects.use_days, effects.explain_absence),
-            asks=REMARK,
-            step=True,
-            bulk=True,
-            awaited=True,
+            "approve", State.SUBMITTED, State.APPROVED, by=ApproverMay(), clause="2.1.2",
+            when=guards.ON_APPROVAL, then=(effects.use_days, effects.explain_absence),
+            asks=REMARK, step=True, bulk=True, awaited=True,
         ),
         Transition(
-            "refuse",
-            State.SUBMITTED,
-            State.REFUSED,
-            by=ApproverMay(),
-            clause="2.1.2",
-            asks=REASON,
-            then=(effects.end_as_refused, effects.give_days_back),
-            bulk=True,
-            danger=True,
+            "refuse", State.SUBMITTED, State.REFUSED, by=ApproverMay(), clause="2.1.2",
+            asks=REASON, then=(effects.end_as_refused, effects.give_days_back),
+            bulk=True, danger=True,
         ),
         Transition(
-            "escalate",
-            State.SUBMITTED,
-            State.SUBMITTED,
-            by=ApproverMay(),
-            clause="2.1.2",
-            asks=REASON,
-            then=effects.hand_up,
+            "escalate", State.SUBMITTED, State.SUBMITTED, by=ApproverMay(), clause="2.1.2",
+            asks=REASON, then=effects.hand_up,
         ),
         Transition(
-            "name_substitute",
-            State.SUBMITTED,
-            State.SUBMITTED,
-            label=_l("Name a substitute"),
-            by=Either(OwnerMay(), Holds(Role.LEAD, Role.HALL_ADMIN)),
-            clause="2.1.2",
+            "name_substitute", State.SUBMITTED, State.SUBMITTED, label=_l("Name a substitute"),
+            by=Either(OwnerMay(), Holds(Role.LEAD, Role.HALL_ADMIN)), clause="2.1.2",
             asks=(Ask("substitute", _l("Substitute"), Kind.RELATION, target="staff"),),
             when=guards.substitute_can_stand_in,
-            then=effects.name_substitute,
-            tells=(Party("substitute"),),
+            then=(effects.name_substitute, effects.ask_substitute),
         ),
         Transition(
-            "accept_cover",
-            State.SUBMITTED,
-            State.SUBMITTED,
-            label=_l("Accept to stand in"),
-            by=PartyMay("substitute"),
-            clause="2.1.2",
-            when=guards.cover_is_open,
-            then=effects.accept_cover,
-            awaited=lambda entity: entity.cover_accepted_at.is_(None),
+            "accept_cover", State.SUBMITTED, State.SUBMITTED, label=_l("Accept to stand in"),
+            by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
+            then=effects.accept_cover, awaited=lambda entity: entity.cover_accepted_at.is_(None),
         ),
         Transition(
-            "decline_cover",
-            State.SUBMITTED,
-            State.SUBMITTED,
-            label=_l("Decline to stand in"),
-            by=PartyMay("substitute"),
-            clause="2.1.2",
-            when=guards.cover_is_open,
-            asks=REASON,
-            then=effects.decline_cover,
-            danger=True,
+            "decline_cover", State.SUBMITTED, State.SUBMITTED, label=_l("Decline to stand in"),
+            by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
+            asks=REASON, then=effects.decline_cover, danger=True,
         ),
         Transition(
-            "withdraw",
-            BEFORE_LEAVE,
-            State.WITHDRAWN,
-            by=OwnerMay(),
-            clause="2.1.2",
-            when=guards.not_begun,
-            danger=True,
+            "withdraw", BEFORE_LEAVE, State.WITHDRAWN, by=OwnerMay(), clause="2.1.2",
+            when=guards.not_begun, tells=(HoldersOf(Role.LEAD), Party("substitute")), danger=True,
             then=(effects.end_as_void, effects.give_days_back, effects.clear_attendance),
         ),
         Transition(
-            "hand_over",
-            State.APPROVED,
-            State.HANDED_OVER,
-            clause="2.1.2",
-            asks=REMARK,
+            "hand_over", State.APPROVED, State.HANDED_OVER, clause="2.1.2", asks=REMARK,
             by=Either(OwnerMay(), PartyMay("substitute"), Holds(Role.LEAD)),
         ),
         Transition(
-            "leave_post",
-            GRANTED,
-            State.ON_LEAVE,
-            by=OwnerMay(),
-            clause="2.1.2",
-            when=guards.leave_has_come,
-            then=effects.note_leaving,
+            "leave_post", GRANTED, State.ON_LEAVE, by=OwnerMay(), clause="2.1.2",
+            when=guards.leave_has_come, then=effects.note_leaving,
         ),
         Transition(
-            "return",
-            (State.ON_LEAVE, State.OVERSTAYED),
-            State.RETURNED,
-            clause="2.1.2",
-            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)),
-            asks=BACK_SINCE,
-            when=guards.return_is_possible,
-            awaited=True,
+            "return", (State.ON_LEAVE, State.OVERSTAYED), State.RETURNED, clause="2.1.2",
+            by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)), asks=BACK_SINCE,
+            when=guards.return_is_possible, awaited=True,
             then=(effects.note_return, effects.give_unused_back),
         ),
         Transition(
-            "extend",
-            State.ON_LEAVE,
-            State.ON_LEAVE,
-            by=OwnerMay(),
-            clause="2.1.2",
+            "extend", State.ON_LEAVE, State.ON_LEAVE, by=OwnerMay(), clause="2.1.2",
             asks=(Ask("last_day", _l("Until"), Kind.DAY), *REASON),
-            when=guards.extension_is_possible,
-            then=effects.request_extension,
+            when=guards.extension_is_possible, then=effects.request_extension,
         ),
         Transition(
-            "cancel",
-            (*GRANTED, State.ON_LEAVE),
-            State.CANCELLED,
-            by=Holds(*DECIDERS),
-            clause="2.1.2",
-            asks=REASON,
-            danger=True,
+            "cancel", (*GRANTED, State.ON_LEAVE), State.CANCELLED, by=Holds(*DECIDERS),
+            clause="2.1.2", asks=REASON, danger=True,
             then=(effects.give_days_back, effects.clear_attendance),
         ),
         Transition(
-            "overstay",
-            State.ON_LEAVE,
-            State.OVERSTAYED,
-            by=SystemMay(),
-            clause="2.1.1",
-            when=guards.not_back_in_time,
-            then=effects.mark_absence,
+            "overstay", State.ON_LEAVE, State.OVERSTAYED, by=SystemMay(), clause="2.1.1",
+            when=guards.not_back_in_time, then=effects.mark_absence,
         ),
     )
     # fmt: on
@@ -320,7 +245,7 @@ class LeaveRequest(Regulated):
 
     def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
         """What is plainly wrong with the span, already in the draft."""
-        yield from guards.span_problems(self)
+        yield from guards.span_problems(self, at)
 
     def decider_note(self, session: Session) -> tuple[Phrase, bool] | None:
         """What remains at the person's windows if it is approved, for whoever decides."""

@@ -27,7 +27,7 @@ class LeaveTier(Regulated):
     role: Mapped[Role] = column(
         _l("Role"), labels={role.value: ROLE_LABELS[role] for role in LADDER}
     )
-    above_days: Mapped[Decimal] = column(_l("For leave of more than (days)"), places=1)
+    above_days: Mapped[Decimal] = column(_l("For leave of more than (days)"), places=1, least=0)
     since: Mapped[date] = column(_l("In force since"))
 
     list_view = ListView("role", "above_days", "since", search=(), order=("above_days",))

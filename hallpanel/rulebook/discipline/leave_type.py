@@ -64,7 +64,7 @@ class LeaveType(Regulated):
             "fixed": _l("Fixed days a year"),
         },
     )
-    days_a_year: Mapped[Decimal | None] = column(_l("Days a year"), group=DAYS, places=1)
+    days_a_year: Mapped[Decimal | None] = column(_l("Days a year"), group=DAYS, places=1, least=0)
     counts: Mapped[Counting] = column(
         _l("Which days count"),
         group=DAYS,
@@ -72,7 +72,9 @@ class LeaveType(Regulated):
         labels={"working": _l("Working days"), "calendar": _l("Calendar days")},
     )
     half_days: Mapped[bool] = column(_l("Half days allowed"), group=DAYS, default=True)
-    largest_span: Mapped[Decimal | None] = column(_l("Largest span in days"), group=DAYS, places=1)
+    largest_span: Mapped[Decimal | None] = column(
+        _l("Largest span in days"), group=DAYS, places=1, least=0
+    )
     carry_until: Mapped[str | None] = column(
         _l("Carried over until"),
         group=DAYS,
@@ -81,9 +83,9 @@ class LeaveType(Regulated):
         hint=_l("Month and day of the next year, such as 03-31; empty: not carried over."),
     )
     certificate_after_days: Mapped[Decimal | None] = column(
-        _l("Certificate from how many days"), group=RULES, places=1
+        _l("Certificate from how many days"), group=RULES, places=1, least=0
     )
-    notice_days: Mapped[int] = column(_l("Notice in working days"), group=RULES, default=0)
+    notice_days: Mapped[int] = column(_l("Notice in working days"), group=RULES, default=0, least=0)
     decided: Mapped[DecidedBy] = column(
         _l("Decided where"),
         group=RULES,

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
+from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import (
     Access,
     ListView,
@@ -67,5 +69,19 @@ class Delegation(Regulated):
         """Days run forward, and nobody stands in for themselves."""
         if self.last_day < self.first_day:
             yield Refusal(_l("the last day is before the first"), field="last_day")
+        if self.last_day < hall_day(at):
+            yield Refusal(_l("the days are already past"), field="last_day")
+        if self._overlaps(session):
+            yield Refusal(_l("another delegation of yours covers some of these days"))
         if self.delegate.id == self.delegator.id:
             yield Refusal(_l("nobody stands in for themselves"), field="delegate")
+
+    def _overlaps(self, session: Session) -> bool:
+        """One person decides in one's stead at a time."""
+        query = select(Delegation.id).where(
+            Delegation.delegator == self.delegator,
+            Delegation.id != (self.id or 0),
+            Delegation.first_day <= self.last_day,
+            Delegation.last_day >= self.first_day,
+        )
+        return session.scalar(query.limit(1)) is not None

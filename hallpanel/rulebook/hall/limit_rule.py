@@ -1,12 +1,10 @@
 """Limits as figures with the day from which they hold (clauses 2.3.2, 3.2.2)."""
 
-from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
 from hallpanel.engine.entity import REFERENCE, ListView, Regulated, Secrecy, column
-from hallpanel.engine.errors import Refusal
 from hallpanel.engine.limits import LimitUnit
 from hallpanel.engine.words import _l
 
@@ -25,7 +23,7 @@ class LimitRule(Regulated):
 
     name: Mapped[str] = column(_l("Limit of"), secrecy=Secrecy.PUBLIC, length=80)
     key: Mapped[str] = column(_l("Code"), secrecy=Secrecy.PUBLIC, length=60, filter=True)
-    amount: Mapped[int] = column(_l("How much"))
+    amount: Mapped[int] = column(_l("How much"), least=0)
     unit: Mapped[LimitUnit] = column(
         _l("Counted in"),
         labels={
@@ -41,8 +39,3 @@ class LimitRule(Regulated):
     list_view = ListView(
         "name", "amount", "unit", "clause_number", "since", "note", search=("name", "key")
     )
-
-    def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
-        """A limit is not negative."""
-        if self.amount < 0:
-            yield Refusal(_l("a limit is not negative"), field="amount")

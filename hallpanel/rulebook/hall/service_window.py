@@ -25,6 +25,7 @@ class ServiceWindow(Regulated):
     minimum_staff: Mapped[int] = column(
         _l("Minimum on post"),
         default=1,
+        least=0,
         inline=True,
         hint=_l("Leave is not approved while fewer would remain at this window."),
     )

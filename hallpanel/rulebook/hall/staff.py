@@ -63,7 +63,7 @@ class Staff(Regulated):
     )
     joined_on: Mapped[date] = column(_l("Joined on"), filter=True)
     years_before: Mapped[int] = column(
-        _l("Years worked before"), default=0, hint=_l("Counts towards annual leave.")
+        _l("Years worked before"), default=0, least=0, hint=_l("Counts towards annual leave.")
     )
 
     list_view = ListView(
@@ -78,5 +78,3 @@ class Staff(Regulated):
         """A pair is two people of one unit."""
         if self.partner is not None and self.partner.id == self.id and self.id is not None:
             yield Refusal(_l("nobody is their own A/B partner"), field="partner")
-        if self.years_before < 0:
-            yield Refusal(_l("years worked cannot be negative"), field="years_before")
