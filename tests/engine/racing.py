@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine
 from hallpanel.engine.store import prepare_engine
 
 PROCESSES = 4
-PATIENCE = 60
+PATIENCE = 240
 _started = {}
 
 
