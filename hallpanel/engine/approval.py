@@ -164,15 +164,8 @@ def _decide(step: ApprovalStep, state: StepState, act: Any) -> None:
     step.decided_at = act.at
     step.decided_by = None if actor is SYSTEM else actor.name
     step.account_id = actor.account_id
-    step.on_behalf_of = borrowed_from(actor, step.role)
+    step.on_behalf_of = act.on_behalf_of
     step.remark = act.reason
-
-
-def borrowed_from(actor: Actor, role: Role) -> str | None:
-    """The delegator whose role the actor uses, when it is not the actor's own (X10)."""
-    if actor is SYSTEM or role in actor.roles:
-        return None
-    return next((person.name for person in actor.delegators if role in person.roles), None)
 
 
 def _latest_round(record: Any) -> Any:

@@ -65,7 +65,6 @@ def _context(actor: Actor, at: datetime) -> audit.AuditContext:
         actor_account_id=actor.account_id,
         actor_name=actor.name,
         role=",".join(sorted(actor.roles)) or None,
-        on_behalf_of="、".join(p.name for p in actor.delegators) or None,
     )
 
 

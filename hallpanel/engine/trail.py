@@ -36,16 +36,17 @@ class Change:
 
 
 @contextmanager
-def doing(
-    session: Session, record: Regulated, transition: Any, reason: str | None
-) -> Iterator[None]:
+def doing(act: Any) -> Iterator[None]:
     """Changes to the record within belong to a transition, which alone may change its state."""
-    outer = session.info.get("doing")
-    session.info["doing"] = (record, transition, reason)
+    info = act.session.info
+    outer, context = info.get("doing"), info.get(audit.CONTEXT)
+    info["doing"] = (act.record, act.transition, act.reason)
+    if context is not None:
+        info[audit.CONTEXT] = replace(context, on_behalf_of=act.on_behalf_of)
     try:
         yield
     finally:
-        session.info["doing"] = outer
+        info["doing"], info[audit.CONTEXT] = outer, context
 
 
 def install(session_class: type[Session]) -> None:

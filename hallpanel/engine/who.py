@@ -1,5 +1,6 @@
 """Who may make a transition: the owner, whoever's turn it is, a party, the holders of a role."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_
@@ -24,6 +25,13 @@ class Who:
     def awaits(self, entity: type[Regulated], actor: Actor) -> ColumnElement[bool]:
         """The records in a source state that wait for this actor."""
         return false()
+
+
+def lender(by: Who, actor: Actor, record: Regulated) -> str | None:
+    """The delegator by whose right an actor may act on a record; None for a right of their own."""
+    if actor is SYSTEM or by.allows(replace(actor, delegators=()), record):
+        return None
+    return next((lent.name for lent in actor.delegators if by.allows(lent, record)), None)
 
 
 class Holds(Who):

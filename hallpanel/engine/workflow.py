@@ -20,7 +20,7 @@ from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
 from hallpanel.engine.scope import SYSTEM, Actor
-from hallpanel.engine.who import Who
+from hallpanel.engine.who import Who, lender
 from hallpanel.engine.words import VERBS, Phrase, _l
 
 
@@ -51,6 +51,7 @@ class Act:
     actor: Actor
     at: datetime
     answers: dict[str, Any] = field(default_factory=dict)
+    on_behalf_of: str | None = None
 
     @property
     def reason(self) -> str | None:
@@ -252,7 +253,8 @@ def perform(
     refusal = look(act, version)
     if refusal is not None:
         raise refusal
-    with scope.acting(session, SYSTEM), trail.doing(session, record, transition, act.reason):
+    act.on_behalf_of = lender(transition.by, actor, record)
+    with scope.acting(session, SYSTEM), trail.doing(act):
         _change_state(act)
     return act
 
