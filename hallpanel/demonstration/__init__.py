@@ -49,16 +49,20 @@ class DemoAccount:
 
 
 def load(
-    make_session: Callable[[], Session], at: datetime, password: str | None = None
+    make_session: Callable[[], Session],
+    at: datetime,
+    password: str | None = None,
+    span: timedelta = A_YEAR,
 ) -> list[DemoAccount]:
     """Set up the demonstration hall in an empty database; its accounts, none if it was in use.
 
-    `password` is for all accounts; without it each gets one of its own by chance.
+    `password` is for all accounts; without it each gets one of its own by chance. `span` is how
+    long its people have been at work.
     """
     with make_session() as session:
         if not _is_empty(session):
             return []
-        opening = hall_instant(hall_day(at - A_YEAR), time(6))
+        opening = hall_instant(hall_day(at - span), time(6))
         people = settle(session, opening, hall_day(at))
         accounts, printed = open_accounts(session, people, opening, password)
         _live(Desk(session, accounts), people, opening, at)
@@ -143,11 +147,12 @@ def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> 
         office = Office(workdays.hall_calendar(desk.session))
     first, today = hall_day(opening), hall_day(at)
     year = Year(desk, people, office)
-    scenes = Today(year, at)
+    scenes = Today(year, first, at)
     windows = seeding.read_rows(DEMO / "service_window.yaml")
     rota = Rota(people, windows)
     dreamer = Dreamer(people, rota, office.calendar, first, today + AHEAD, scenes.kept_free)
     year.sweep_each_week(first, today)
+    year.grant_ahead(first, today)
     for wish in dreamer.wishes():
         year.plan(wish)
     year.move_people(office.calendar.working_days(first, today))
@@ -155,6 +160,7 @@ def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> 
     # Each deed is its person's own; between them the demonstration looks at all records.
     with scope.acting(desk.session, SYSTEM):
         year.agenda.run(until=at)
+    desk.commit()
 
 
 def _read_old_messages(session: Session, at: datetime) -> None:

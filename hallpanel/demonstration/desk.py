@@ -59,7 +59,7 @@ class Desk:
         self._turn_to(record)
         actor = self.actor(person, at)
         with records.at_desk(self.session, actor, at):
-            # A refusal comes before anything is changed, but for an extension, which makes a record.
+            # Rules refuse before anything is changed; but an extension makes a record first.
             undone = self.session.begin_nested() if verb == "extend" else nullcontext()
             try:
                 with undone:

@@ -26,11 +26,11 @@ CHANCE = "hallpanel"
 
 @dataclass(frozen=True)
 class Move:
-    """Where a person was before, and on which working day of the year they moved."""
+    """Where a person was before, and when they moved, as a share of the year."""
 
     unit: str
     windows: tuple[str, ...]
-    day: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Crowd:
         if not came_from or any(person.moved for person in self._of(unit)):
             return None
         before = came_from[0]
-        return Move(before, self._two_windows(before), self.chance.randrange(40, 180))
+        return Move(before, self._two_windows(before), self.chance.uniform(0.15, 0.7))
 
     def _join(self, unit: str, post: str, **facts: Any) -> Person:
         name = next(self.names)

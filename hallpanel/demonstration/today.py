@@ -34,10 +34,10 @@ BLOCKED = (
 class Today:
     """Sets the scenes of the last days before `at`."""
 
-    def __init__(self, year: Year, at: datetime) -> None:
+    def __init__(self, year: Year, first_day: date, at: datetime) -> None:
         self.year, self.office, self.at = year, year.office, at
         self.calendar = year.calendar
-        self.today = hall_day(at)
+        self.first_day, self.today = first_day, hall_day(at)
 
     def day(self, working_days: int) -> date:
         """A working day counted from today; 0 is today, or the first working day from today."""
@@ -142,7 +142,8 @@ class Today:
         """The hall administrator keeps some days free of leave, well ahead."""
         for first, last, unit, reason in BLOCKED:
             block = partial(self._block, self.day(first), self.day(last), unit, reason)
-            self.year.agenda.put(self.office.at(self.day(first - 25), 90), block)
+            told = max(self.day(first - 25), self.first_day)
+            self.year.agenda.put(self.office.at(told, 90), block)
 
     # What they are made of
 

@@ -13,6 +13,8 @@ from hallpanel.engine.workdays import WorkCalendar
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
 
 TRIES = 40
+A_YEAR = 270
+"""Working days, with those that people look ahead."""
 LONG = 20
 """Half days from which a leave runs through rest days."""
 
@@ -154,6 +156,7 @@ class Dreamer:
         self.people, self.rota, self.kept_free = people, rota, kept_free
         self.chance = Random(CHANCE)  # noqa: S311 - invented leave, the same each time
         self.days = calendar.working_days(first, last)
+        self.share = min(1.0, len(self.days) / A_YEAR)
 
     def wishes(self) -> Iterator[Wish]:
         """What everyone asks for, in no order."""
@@ -165,7 +168,7 @@ class Dreamer:
             for habit in HABITS:
                 for _ in range(self.chance.choice(habit.times)):
                     wish = self._wish(person, habit)
-                    if wish is not None:
+                    if wish is not None and self.chance.random() < self.share:
                         yield wish
 
     def _wish(self, person: Person, habit: Habit) -> Wish | None:

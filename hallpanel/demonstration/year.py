@@ -14,10 +14,11 @@ from hallpanel.demonstration.desk import Desk
 from hallpanel.demonstration.office import Office
 from hallpanel.demonstration.people import CHANCE, Person
 from hallpanel.demonstration.wishes import Fate, Wish
-from hallpanel.engine import scope
+from hallpanel.engine import records, scope
 from hallpanel.engine.clock import hall_day, hall_instant
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.rulebook.discipline.leave_balance import grant_year
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
 from hallpanel.rulebook.discipline.leave_entry import balance
 from hallpanel.rulebook.discipline.leave_guards import extension_of
@@ -92,7 +93,7 @@ class Year:
     # The clock
 
     def sweep_each_week(self, first: date, last: date) -> None:
-        """Put down the worker's round of one working day in each week, and of the last ones each."""
+        """Put down the worker's round of one working day in each week, and of each of the last."""
         days = self.calendar.working_days(first, last)
         weeks = {day.isocalendar()[:2]: day for day in reversed(days)}
         for day in {*weeks.values(), *days[-EACH_DAY:]}:
@@ -103,6 +104,16 @@ class Year:
         if day not in self.swept:
             self.swept.add(day)
             self.agenda.put(hall_instant(day, MORNING_ROUND), self.desk.sweep)
+
+    def grant_ahead(self, first: date, last: date) -> None:
+        """Put down that the coming year's allowances are there when December begins."""
+        for year in range(first.year, last.year + 1):
+            at = hall_instant(date(year, 12, 1), MORNING_ROUND)
+            self.agenda.put(at, partial(self._grant, year + 1))
+
+    def _grant(self, year: int, at: datetime) -> None:
+        with records.at_desk(self.desk.session, SYSTEM, at):
+            grant_year(self.desk.session, year, at)
 
     def plan(self, wish: Wish) -> None:
         """Put down when a person asks for leave: sudden leave before the hall opens."""
@@ -358,7 +369,7 @@ class Year:
         """Put down on which working day the hall administrator moves whom to another unit."""
         for person in self.people:
             if person.moved is not None:
-                at = self.office.at(days[person.moved.day], 20)
+                at = self.office.at(days[int(person.moved.share * len(days))], 20)
                 self.agenda.put(at, partial(self._move, person))
 
     def _move(self, person: Person, at: datetime) -> None:
