@@ -8,14 +8,10 @@ refuse and delete. At its end a test fails if a page asked another host for anyt
 content security policy, raised an error in a script, or made the panel fail.
 """
 
-import os
-import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import date
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +28,10 @@ from playwright.sync_api import (
 )
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from config import HOME
+from hallpanel.engine.clock import utc_now
+from hallpanel.engine.records import open_session
 from tests import machine
-from tests.databases import MIGRATIONS, once, settings_for
+from tests.databases import Sqlite, migrated, once, settings_for
 from tests.journeys.conftest import Desk
 from tests.panel.conftest import at_ten, close, furnished, hall
 from tests.panel.door import COOKIE
@@ -44,6 +41,7 @@ __all__ = ["at_ten", "hall"]
 
 PASSWORD = "Eight-Horses-31"
 PHONE = 390
+SPAN = timedelta(days=60)
 PATIENCE = 10_000  # milliseconds
 HEIGHTS = {PHONE: 844, 1440: 900}
 PARTS_OF_A_PAGE = ("document", "font", "image", "script", "stylesheet")
@@ -245,40 +243,37 @@ def page_of(hall: Any, address: str, open_page: Callable[..., Page]) -> Callable
 
 
 @pytest.fixture(scope="session")
-def demonstration(run: Path) -> Path:
-    """The database of a demonstration hall, made as `make run` makes it."""
-    folder = run / "demonstration"
-    asked = {
-        "HALLPANEL_INSTANCE": str(folder),
-        "HALLPANEL_DEMO_PASSWORD": PASSWORD,
-        "PATH": os.environ["PATH"],
-    }
-    with once(run, "demonstration") as first:
+def demonstration(run: Path) -> str:
+    """Name the run's database with a demonstration hall as `make run` makes it, but younger."""
+    from hallpanel import create_app, demonstration
+    from hallpanel.panel.extensions import db
+
+    files, template = Sqlite(run), "demonstration"
+    with once(run, template) as first:
         if first:
-            for words in (["db", "upgrade", "--directory", str(MIGRATIONS)], ["seed"], ["demo"]):
-                command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
-                subprocess.run(command, cwd=HOME, env=asked, check=True)
-    return folder / "hallpanel.db"
-
-
-def copy(database: Path, target: Path) -> None:
-    """Copy a database with what still is in its write-ahead log."""
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copied:
-        source.backup(copied)
+            files.drop(template)
+            files.copy(migrated(run, files), template)
+            app = create_app(settings_for(files.url(template), run / template))
+            with app.app_context():
+                demonstration.load(lambda: open_session(db.engine), utc_now(), PASSWORD, SPAN)
+            close(app, db)
+    return template
 
 
 @pytest.fixture
-def served(demonstration: Path, tmp_path: Path) -> Iterator[str]:
+def served(demonstration: str, fresh_name: str, run: Path, tmp_path: Path) -> Iterator[str]:
     """The address of the panel on this test's own copy of the demonstration hall."""
     from hallpanel import create_app
     from hallpanel.panel.extensions import db
 
-    copy(demonstration, tmp_path / "hallpanel.db")
-    app = create_app(settings_for(f"sqlite:///{tmp_path}/hallpanel.db", tmp_path))
+    files = Sqlite(run)
+    files.copy(demonstration, fresh_name)
+    app = create_app(settings_for(files.url(fresh_name), tmp_path))
     with serving(app) as found:
         yield found
     with app.app_context():
         db.engine.dispose()
+    files.drop(fresh_name)
 
 
 @pytest.fixture

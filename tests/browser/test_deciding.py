@@ -51,7 +51,7 @@ def test_what_waits_says_who_when_and_who_remains(page_of, asked):
     for words in ("李梅", "事假 0.5 天", "上午", "A01 剩 1 人，最低 1"):
         expect(row).to_contain_text(words)
     short = waiting(page, "2026-03-10")
-    expect(short).to_contain_text("A01 剩 0 人，最低 1")
+    expect(short).to_contain_text("A01 2026-03-10(周二)上午无人值守")
     red, calm = (one.locator(".cover").first for one in (short, row))
     assert colour(red) == bad(page) != colour(calm)
 

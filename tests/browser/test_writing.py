@@ -40,16 +40,16 @@ def signed_in(hall, open_page, address):
 
 def write(page: Page, day: str):
     """Fill in the form of a new request for one day."""
-    page.get_by_label("假别").select_option(label="事假")
-    page.get_by_label("开始日期").fill(day)
-    page.get_by_label("结束日期").fill(day)
-    page.get_by_label("理由").fill("家里有事")
+    page.locator("[name=leave_type]").select_option(label="事假")
+    page.locator("[name=first_day]").fill(day)
+    page.locator("[name=last_day]").fill(day)
+    page.locator("[name=reason]").fill("家里有事")
 
 
 def test_from_the_sign_in_to_a_submitted_request_on_the_phone(signed_in, hall):
     page = signed_in("director", PHONE)
     write(page, "2026-04-13")
-    lookup = page.get_by_role("combobox", name="顶岗人")
+    lookup = page.locator(".lookup").get_by_role("combobox")
     lookup.tap()
     page.locator(".lookup").get_by_role("option", name="冯玉兰").tap()
     expect(lookup).to_have_value(re.compile("冯玉兰"))
@@ -64,7 +64,7 @@ def test_from_the_sign_in_to_a_submitted_request_on_the_phone(signed_in, hall):
 
 def test_a_substitute_is_found_with_the_keyboard_alone(signed_in):
     page = signed_in("director")
-    lookup = page.get_by_role("combobox", name="顶岗人")
+    lookup = page.locator(".lookup").get_by_role("combobox")
     lookup.focus()
     page.keyboard.type("玉兰")
     option = page.locator(".lookup").get_by_role("option", name="冯玉兰")
@@ -83,18 +83,18 @@ def test_what_is_wrong_is_said_beside_the_field_and_on_top_and_nothing_is_lost(s
     page = signed_in("staff.a1")
     before = hall.rows("leave_request")
     write(page, "2026-04-13")
-    page.get_by_label("结束日期").fill("2026-04-10")
+    page.locator("[name=last_day]").fill("2026-04-10")
     page.get_by_role("button", name="保存", exact=True).click()
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
-    expect(page.get_by_label("理由")).to_have_value("家里有事")
-    expect(page.get_by_label("开始日期")).to_have_value("2026-04-13")
+    expect(page.locator("[name=reason]")).to_have_value("家里有事")
+    expect(page.locator("[name=first_day]")).to_have_value("2026-04-13")
     assert hall.rows("leave_request") == before
 
 
 def test_leaving_with_unsaved_words_asks_first(signed_in):
     page = signed_in("staff.a1")
-    page.get_by_label("理由").click()
+    page.locator("[name=reason]").click()
     page.keyboard.type("家里有事")
     questions = []
 
@@ -107,7 +107,7 @@ def test_leaving_with_unsaved_words_asks_first(signed_in):
     page.wait_for_timeout(300)
     assert questions == ["beforeunload"]
     assert NEW in page.url
-    expect(page.get_by_label("理由")).to_have_value("家里有事")
+    expect(page.locator("[name=reason]")).to_have_value("家里有事")
 
 
 def test_leaving_a_form_as_it_was_asks_nothing(signed_in):

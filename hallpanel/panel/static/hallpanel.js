@@ -101,6 +101,19 @@
     countTicks();
   });
 
+  /* A table wider than its page shows how long is left under the state, so that no column is out of sight. */
+  for (const table of innerWidth < 576 ? [] : document.querySelectorAll(".table-bulk")) {
+    const box = table.closest(".table-box");
+    if (box.scrollWidth <= box.clientWidth) continue;
+    const column = table.querySelector("td.limit")?.cellIndex;
+    if (!column || !table.querySelector("td.state")) continue;
+    for (const row of table.rows) {
+      const limit = row.cells[column];
+      row.querySelector("td.state")?.append(...limit.querySelectorAll(".chip"));
+      limit.hidden = true;
+    }
+  }
+
   /* Sheets: the page of a transition slides over the page it was opened from. */
   const openDialog = (kind, opener) => {
     const dialog = make("dialog", { class: kind });
@@ -129,7 +142,8 @@
       enhance(inside);
       // An optional remark is not worth the keyboard that covers the button.
       const first = inside.querySelector("[aria-invalid=true], .field [required]:not([hidden])") || inside.querySelector(".act-foot .btn");
-      if (first) first.focus();
+      // The button of the foot is always in sight: no reason to scroll the sentence away.
+      if (first) first.focus({ preventScroll: first.closest(".act-foot") !== null });
     } catch (problem) {
       inside.replaceChildren(make("p", { class: "nothing", role: "alert" }, word("Failed")));
     }
