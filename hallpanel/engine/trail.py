@@ -148,6 +148,7 @@ def _note(session: Session, record: Regulated, action: str) -> None:
         action, clause = transition.verb, transition.clause
     elif action == "edit" and (id(record), "create") in changes:
         action = "create"
+    _remember(session, (id(record), action))
     change = changes.setdefault(
         (id(record), action), Change(action, record, clause, reason, _context(session, action))
     )
@@ -230,19 +231,33 @@ def _context(session: Session, action: str) -> audit.AuditContext:
 
 
 def _note_savepoint(session: Session, transaction: SessionTransaction) -> None:
-    """Remember what had changed when a savepoint began; a rollback to it leaves just that."""
+    """Begin to remember what a savepoint's changes were before it; a rollback puts that back.
+
+    Only what changes within is remembered: an import sets a savepoint for each of many rows.
+    """
     if transaction.nested:
-        changes: dict[tuple[int, str], Change] = session.info.get("changes", {})
-        kept = {
-            key: replace(change, before=dict(change.before), after=dict(change.after))
-            for key, change in changes.items()
-        }
-        session.info.setdefault("savepoints", {})[transaction] = kept
+        session.info.setdefault("savepoints", {})[transaction] = {}
+
+
+def _remember(session: Session, key: tuple[int, str]) -> None:
+    """Keep a change as it is, before more is added to it within a savepoint."""
+    undo = session.info.get("savepoints", {}).get(session.get_nested_transaction())
+    if undo is None or key in undo:
+        return
+    change: Change | None = session.info["changes"].get(key)
+    undo[key] = change and replace(change, before=dict(change.before), after=dict(change.after))
 
 
 def _keep_savepoint(session: Session) -> None:
-    """A savepoint was released: its changes count with the rest."""
-    session.info.get("savepoints", {}).pop(session.get_nested_transaction(), None)
+    """A savepoint was released: its changes count with those around it."""
+    savepoints = session.info.get("savepoints", {})
+    released = session.get_nested_transaction()
+    undo = savepoints.pop(released, {})
+    outer = released.parent if released is not None else None
+    while outer is not None and outer not in savepoints:
+        outer = outer.parent
+    if outer is not None:
+        savepoints[outer] = undo | savepoints[outer]
 
 
 def _forget(session: Session, transaction: SessionTransaction) -> None:
@@ -251,5 +266,10 @@ def _forget(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is None:
         session.info.pop("changes", None)
         session.info.pop("savepoints", None)
-    elif transaction in savepoints:
-        session.info["changes"] = savepoints.pop(transaction)
+        return
+    changes = session.info.get("changes", {})
+    for key, before in savepoints.pop(transaction, {}).items():
+        if before is None:
+            changes.pop(key, None)
+        else:
+            changes[key] = before

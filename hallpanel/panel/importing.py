@@ -26,7 +26,7 @@ from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.showing import Chip, shown
 from hallpanel.panel.table_files import open_table
 
-MOST_ROWS = 5000
+MOST_ROWS = 2000  # a dry run holds the one writer of SQLite for some milliseconds a row
 Page = dict[str, Any]
 Answer = str | AnyResponse
 

@@ -288,6 +288,23 @@ def test_what_a_savepoint_takes_back_is_not_told_and_the_rest_is(cast):
         assert [one.reason for one in cast.all("blocked_date")] == ["先", "后"]
 
 
+def test_a_savepoint_kept_within_one_taken_back_is_not_told_either(cast, blocked):
+    with cast.desk("he") as session:
+        he = cast.actor("he")
+        outer = session.begin_nested()
+        records.change(session, blocked, {"reason": "外"}, actor=he, at=NOW)
+        with session.begin_nested():
+            records.change(session, blocked, {"reason": "内"}, actor=he, at=NOW)
+        outer.rollback()
+        with session.begin_nested():
+            records.change(session, blocked, {"reason": "后"}, actor=he, at=NOW)
+        session.commit()
+    query = select(AuditEvent).where(AuditEvent.action == "edit")
+    (told,) = cast.session.scalars(query.where(AuditEvent.table_name == "blocked_date")).all()
+    assert told.after == {"reason": "后"}
+    assert told.before["reason"] not in ("外", "内")
+
+
 def test_the_book_holds_after_all_of_this(cast, blocked):
     cast.approve(cast.ask("mei", MONDAY, last_half="morning"), "lin")
     cast.change(blocked, "he", reason="检查")
