@@ -35,7 +35,7 @@ run: $(READY) $(COMPILED)
 	@exec $(BIN)/gunicorn --workers $(WORKERS) --bind "$(ADDRESS):$(PORT)" wsgi:app
 
 test: lint $(COMPILED)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -74,7 +74,7 @@ messages: $(READY)
 	done
 
 coverage: $(READY) $(COMPILED)
-	$(BIN)/python -m pytest -n 2 --ignore tests/browser --cov --cov-report term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report term
 
 clean:
 	rm -rf .venv build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

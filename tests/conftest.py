@@ -1,3 +1,16 @@
 """What every test may ask for. The fixtures themselves are in the modules named here."""
 
+import pytest
+
 pytest_plugins = ["tests.machine", "tests.databases", "tests.cast"]
+
+LONGEST = ("test_every_page.py", "test_malformed.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, and let one process alone wait for the demonstration hall."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+    for item in items:
+        if "demonstration" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("demonstration"))
