@@ -18,13 +18,21 @@ from hallpanel.engine.entity import REGISTRY, Kind, Regulated
 from hallpanel.engine.errors import Refusal, Stale
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.workflow import Transition
-from hallpanel.panel import attachments, exporting, importing, month_pages, remarks
+from hallpanel.panel import (
+    attachments,
+    exporting,
+    extra_parameters,
+    importing,
+    month_pages,
+    remarks,
+)
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import (
     DeclaredForm,
     editable_fields,
     entity_form,
     options_of,
+    version_seen,
 )
 from hallpanel.panel.language import _, followed, translate
 from hallpanel.panel.lists import ListPageMaker
@@ -147,6 +155,7 @@ class EntityView(ModelView):
         self._demand("create")
         declared = editable_fields(self.entity, self.actor, new=True)
         form = entity_form(self.entity, declared, None, self._preset())
+        extra_parameters.note(self.entity, (one.name for one in form))
         if request.method == "POST" and form.validate():
             made = self._create(form)
             if made is not None:
@@ -183,7 +192,7 @@ class EntityView(ModelView):
     def _create(self, form: DeclaredForm) -> int | None:
         """Make the record; a form sent a second time leads to the one it made (CON-2)."""
         session, at, account = db.session(), request_instant(), self.actor.account_id or 0
-        token = form["form_token"].data or ""
+        token = request.form.get("form_token", "").strip() or abort(400)
         table = self.entity.__tablename__
         try:
             if not submission.claim(session, token, account, table, at):
@@ -207,6 +216,7 @@ class EntityView(ModelView):
             return self._closed(record)
         declared = editable_fields(self.entity, self.actor, new=False)
         form = entity_form(self.entity, declared, record)
+        extra_parameters.note(self.entity, (one.name for one in form), record)
         conflict = None
         if request.method == "POST":
             if form.validate():
@@ -236,7 +246,6 @@ class EntityView(ModelView):
     def _change(self, form: DeclaredForm, record: Regulated) -> list[tuple[str, str, str]] | None:
         """Save; both versions of each fact where somebody else was faster (X7)."""
         session = db.session()
-        version = records.as_id(form["row_version"].data)
         before = {name: getattr(record, name) for name in form.values()}
         try:
             records.change(
@@ -245,7 +254,7 @@ class EntityView(ModelView):
                 form.values(),
                 actor=self.actor,
                 at=request_instant(),
-                version=version if version is not None else -1,
+                version=version_seen(form["row_version"].data),
             )
             session.commit()
         except Stale:
@@ -395,6 +404,7 @@ class EntityView(ModelView):
         if not records.may_edit(record, self.actor) or not wanted:
             abort(403)
         form = entity_form(self.entity, wanted[:1], record)
+        extra_parameters.note(self.entity, (one.name for one in form), record)
         if not form.validate():
             words = "；".join(str(e) for errors in form.errors.values() for e in errors)
             return Response(words, 422, mimetype="text/plain")
@@ -402,7 +412,6 @@ class EntityView(ModelView):
 
     def _update_inline(self, form: DeclaredForm, record: Regulated) -> Answer:
         session = db.session()
-        version = records.as_id(request.form.get("version"))
         try:
             records.change(
                 session,
@@ -410,7 +419,7 @@ class EntityView(ModelView):
                 form.values(),
                 actor=self.actor,
                 at=request_instant(),
-                version=version if version is not None else -1,
+                version=version_seen(request.form.get("version")),
             )
             session.commit()
         except Refusal as refusal:

@@ -140,7 +140,7 @@ class IntervalField(fields.DecimalField):
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: FBT001
         """Keep a timedelta."""
-        if not validation_stopped and isinstance(self.data, Decimal):
+        if not self.errors and isinstance(self.data, Decimal):
             self.data = timedelta(hours=float(self.data))
 
 
@@ -155,6 +155,10 @@ class UuidField(fields.StringField):
         except ValueError:
             self.data = None
             raise ValueError(_("This is no UUID.")) from None
+
+    def _value(self) -> str:
+        """What was typed stays on screen, also where it is none."""
+        return self.raw_data[0] if self.raw_data else str(self.data or "")
 
 
 class InstantField(fields.DateTimeLocalField):
@@ -171,7 +175,10 @@ class InstantField(fields.DateTimeLocalField):
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: FBT001
         """Keep UTC."""
         if isinstance(self.data, datetime) and self.data.tzinfo is None:
-            self.data = self.data.replace(tzinfo=HALL_ZONE).astimezone(UTC)
+            try:
+                self.data = self.data.replace(tzinfo=HALL_ZONE).astimezone(UTC)
+            except OverflowError:  # it is before the first instant, or after the last
+                raise validators.ValidationError(_("There is no such time.")) from None
 
 
 class Finite:
@@ -387,6 +394,12 @@ def options_of(
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")[:100]
+
+
+def version_seen(text: str | None) -> int:
+    """The version of the record that a page was drawn from; what is no version fits no record."""
+    version = records.as_id(text)
+    return -1 if version is None else version
 
 
 def new_token() -> str:

@@ -41,6 +41,7 @@ from hallpanel.panel.showing import (
 from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
 
+UNTOLD = ("comment", "mass_assign")  # the one is shown with its text, the other is the auditor's
 KINDS = ("action", "edit", "comment", "attachment", "message")
 MOST_RELATED = 5
 MOST_COLUMNS = 5
@@ -367,7 +368,7 @@ def _events(record: Regulated) -> Iterator[Entry]:
         .order_by(event.seq)
     )
     for one in db.session.scalars(query):
-        if one.action == "comment":
+        if one.action in UNTOLD:
             continue
         yield Entry(
             "attachment" if one.action == "attach" else _kind_of(record, one.action),

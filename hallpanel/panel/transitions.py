@@ -17,8 +17,9 @@ from hallpanel.engine.errors import Refusal
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.words import SAYINGS, _l
 from hallpanel.engine.workflow import Act, Transition
+from hallpanel.panel import extra_parameters
 from hallpanel.panel.extensions import db
-from hallpanel.panel.forms import DeclaredForm, ask_form
+from hallpanel.panel.forms import DeclaredForm, ask_form, version_seen
 from hallpanel.panel.language import _, followed, translate
 from hallpanel.panel.paths import wanted_path
 from hallpanel.panel.person import request_instant
@@ -65,6 +66,7 @@ class TransitionPage:
             abort(404)
         self.entity, self.actor, self.transition = entity, actor, found
         self.table = entity.__tablename__
+        self.onward = wanted_path("url")  # asked for first: 400 says that nothing was saved
         self.asked = self._asked()
         left = [records.as_id(raw) for raw in request.form.getlist("left")[:MOST_AT_ONCE]]
         self.left = [number for number in left if number is not None]
@@ -77,22 +79,27 @@ class TransitionPage:
             return redirect(self.back_url(), 303)
         if request.method != "POST" or not request.form.get("confirm"):
             return self._ask()
+        extra_parameters.note(self.entity, (ask.name for ask in self.transition.asks))
         if self.form is not None and not self.form.validate():
             return self._ask()
         return self._act()
 
     def back_url(self) -> str:
         """Where the person came from, else the list."""
-        return wanted_path("url") or url_for(f"{self.table}.index_view")
+        return self.onward or url_for(f"{self.table}.index_view")
 
     # what was asked
 
     def _asked(self) -> dict[int, int | None]:
-        ids = request.values.getlist("id")[:MOST_AT_ONCE]
-        versions = request.values.getlist("version")
-        pairs = dict(zip(ids, versions, strict=False)) if len(versions) == len(ids) else {}
+        """The records by id, each with the version that was looked at, if the page sent one."""
+        ids, versions = request.values.getlist("id"), request.values.getlist("version")
+        if len(ids) > MOST_AT_ONCE:
+            abort(413)
+        if versions and len(versions) != len(ids):
+            abort(400)
+        seen = dict(zip(ids, versions, strict=True)) if versions else {}
         return {
-            number: records.as_id(pairs.get(raw)) if raw in pairs else None
+            number: version_seen(seen[raw]) if raw in seen else None
             for raw in dict.fromkeys(ids)
             if (number := records.as_id(raw)) is not None
         } or self._nothing(ids)
@@ -261,7 +268,7 @@ class TransitionPage:
             _("%(verb)s: done. %(record)s", verb=translate(self.transition.label), record=name),
             "success",
         )
-        return redirect(wanted_path("url") or url, 303)
+        return redirect(self.onward or url, 303)
 
     def _refused_page(self, refused: list[tuple[str, str, str | None]]) -> str:
         """The answer to a refused attempt; a form comes again with all that was typed."""
