@@ -92,7 +92,8 @@ class TransitionPage:
 
     def _asked(self) -> dict[int, int | None]:
         """The records by id, each with the version that was looked at, if the page sent one."""
-        ids, versions = request.values.getlist("id"), request.values.getlist("version")
+        sent = request.form if "id" in request.form else request.args
+        ids, versions = sent.getlist("id"), sent.getlist("version")
         if len(ids) > MOST_AT_ONCE:
             abort(413)
         if versions and len(versions) != len(ids):
