@@ -100,7 +100,7 @@ def marks(
         select(DEADLINE.c.rule, MARK.c.kind, MARK.c.at, MARK.c.due_at)
         .join(DEADLINE, DEADLINE.c.id == MARK.c.deadline_id)
         .where(DEADLINE.c.table_name == table_name, DEADLINE.c.record_id == record_id)
-        .order_by(MARK.c.at, MARK.c.due_at)
+        .order_by(MARK.c.at, MARK.c.deadline_id, MARK.c.due_at.is_(None), MARK.c.due_at)
     )
     return session.execute(query).all()
 

@@ -555,6 +555,8 @@ def _build_fact(
         mapped.column.type = String(settings["length"])
     if kind is Kind.DECIMAL:
         mapped.column.type = Exact(digits=DIGITS, places=settings["places"])
+    if kind is Kind.INSTANT:
+        mapped.column.type = UtcDateTime()
     if choices:
         mapped.column.type = enum_by_value(choices)
     if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:

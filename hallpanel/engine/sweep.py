@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.exc import StaleDataError
 
 from hallpanel.engine import conflict, deadline, outbox, recipients, records, workflow
 from hallpanel.engine.clock import hall_day, start_of_day
@@ -80,9 +81,17 @@ def run(session: Session, at: datetime) -> Swept:
         for entity in list(REGISTRY.values()):
             _remind(session, entity, at, swept)
             for chore in entity.chores:
-                swept.chores += chore(session, at)
-                session.commit()
+                _do_chore(session, chore, at, swept)
     return swept
+
+
+def _do_chore(session: Session, chore: Chore, at: datetime, swept: Swept) -> None:
+    try:
+        swept.chores += chore(session, at)
+        session.commit()
+    except (Refusal, StaleDataError) as clash:
+        session.rollback()
+        swept.refused.append(str(clash))
 
 
 def _make_timed(session: Session, entity: type[Regulated], at: datetime, swept: Swept) -> None:
@@ -157,13 +166,16 @@ def _escalate(session: Session, clock: Fired, at: datetime, swept: Swept) -> Non
     if record is None:
         return
     before = _answerable(session, record, at)
+    # The mark is the claim: another sweep that is here too waits for it, and finds it taken.
+    if not deadline.mark(session, clock.deadline_id, MarkKind.ESCALATED, at):
+        session.rollback()
+        return
     try:
         workflow.perform(session, record, rule.escalates, actor=SYSTEM, at=at)
     except Refusal as refusal:
         session.rollback()
         swept.refused.append(str(refusal))
         return
-    deadline.mark(session, clock.deadline_id, MarkKind.ESCALATED, at)
     phrase = _l(
         "%(thing)s %(name)s was not decided in time and has gone one level up.",
         thing=record.label,

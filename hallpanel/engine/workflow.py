@@ -10,12 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import approval, clocks, deadline, outbox, recipients, scope, trail
+from hallpanel.engine import approval, clocks, conflict, deadline, outbox, scope, trail
 from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
@@ -320,9 +320,7 @@ def _take_turns(session: Session, record: Regulated) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         return
-    unit = recipients.UNIT.c.id
-    if getattr(record, "unit_id", None) is not None:
-        session.execute(select(unit).where(unit == record.unit_id).with_for_update())
+    conflict.hold_unit(session, getattr(record, "unit_id", None))
     session.refresh(record, with_for_update=True)
 
 

@@ -116,7 +116,9 @@ def day_of(session: Session, staff_id: int, day: date) -> AttendanceDay | None:
     query = select(AttendanceDay).where(
         AttendanceDay.staff_id == staff_id, AttendanceDay.day == day
     )
-    return session.scalars(query).one_or_none()
+    # As it is now: a session that sweeps the whole hall may have read it long ago.
+    fresh = query.execution_options(populate_existing=True)
+    return session.scalars(fresh).one_or_none()
 
 
 def attended(session: Session, staff_id: int, halves: list[HalfDay]) -> HalfDay | None:

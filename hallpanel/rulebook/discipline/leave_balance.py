@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import records, workdays
+from hallpanel.engine import conflict, records, workdays
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.rulebook.discipline.leave_days import HALF
@@ -190,22 +190,35 @@ def expire_carried(session: Session, year: int, at: datetime) -> int:
     today = hall_day(at)
     lines = 0
     carried = session.execute(
-        select(LeaveEntry.staff_id, LeaveEntry.leave_type_id, func.sum(LeaveEntry.days))
+        select(
+            Staff.unit_id, LeaveEntry.staff_id, LeaveEntry.leave_type_id, func.sum(LeaveEntry.days)
+        )
+        .join(Staff, Staff.id == LeaveEntry.staff_id)
         .where(LeaveEntry.year == year, LeaveEntry.kind == EntryKind.CARRIED)
-        .group_by(LeaveEntry.staff_id, LeaveEntry.leave_type_id)
+        .group_by(Staff.unit_id, LeaveEntry.staff_id, LeaveEntry.leave_type_id)
+        .order_by(Staff.unit_id, LeaveEntry.staff_id)
     ).all()
-    for staff_id, leave_type_id, days in carried:
+    for unit_id, staff_id, leave_type_id, days in carried:
         leave_type = session.get_one(LeaveType, leave_type_id)
-        if leave_type.carry_until is None or today <= _carry_day(leave_type, year - 1):
-            continue
-        unused = Decimal(days) - _taken_by(session, staff_id, leave_type_id, year)
-        if unused > 0 and not _expired_already(session, staff_id, leave_type_id, year):
-            left = balance(session, staff_id, leave_type_id, year)
-            _enter(
-                session, staff_id, leave_type_id, year, EntryKind.EXPIRED, -min(unused, left), at
-            )
-            lines += 1
+        ids = (staff_id, leave_type_id, year)
+        past = leave_type.carry_until is not None and today > _carry_day(leave_type, year - 1)
+        if past and not _expired_already(session, *ids):
+            lines += _expire_one(session, unit_id, ids, Decimal(days), at)
     return lines
+
+
+def _expire_one(
+    session: Session, unit_id: int, ids: tuple[int, int, int], carried: Decimal, at: datetime
+) -> int:
+    if carried <= _taken_by(session, *ids):
+        return 0
+    # Nobody of the unit reserves days between the counting of what is left and its expiry.
+    conflict.hold_unit(session, unit_id)
+    left = min(carried - _taken_by(session, *ids), balance(session, *ids))
+    if left <= 0:
+        return 0
+    _enter(session, *ids, EntryKind.EXPIRED, -left, at)
+    return 1
 
 
 def _taken_by(session: Session, staff_id: int, leave_type_id: int, year: int) -> Decimal:
@@ -238,6 +251,9 @@ def _carry_day(leave_type: LeaveType, year: int) -> date:
 def keep_allowances(session: Session, at: datetime) -> int:
     """What the sweep does each day: grant this year, close the last, expire what was carried."""
     year = hall_day(at).year
+    # One sweep after the other, so that the second finds granted what the first has granted.
+    types = select(LeaveType.id).order_by(LeaveType.id)
+    session.scalars(types.with_for_update(key_share=True)).all()
     lines = close_year(session, year - 1, at)
     lines += grant_year(session, year, at)
     return lines + expire_carried(session, year, at)

@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import approval, ledger, outbox, recipients, records, workdays, workflow
+from hallpanel.engine import (
+    approval,
+    conflict,
+    ledger,
+    outbox,
+    recipients,
+    records,
+    workdays,
+    workflow,
+)
 from hallpanel.engine.approval import StepState
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY
@@ -308,8 +317,14 @@ def absent_until(session: Session, record: Any, at: datetime) -> int:
 def extend_absences(session: Session, at: datetime) -> int:
     """Each half day that passes while somebody has not reported back is one more of absence."""
     entity: Any = REGISTRY["leave_request"]
-    overstayed = session.scalars(select(entity).where(entity.state == "overstayed")).all()
-    return sum(absent_until(session, record, at) for record in overstayed)
+    overstayed = select(entity).where(entity.state == "overstayed")
+    marked = 0
+    for record in session.scalars(overstayed.order_by(entity.unit_id, entity.id)).all():
+        conflict.hold_unit(session, record.unit_id)
+        session.refresh(record)
+        if record.state == "overstayed":
+            marked += absent_until(session, record, at)
+    return marked
 
 
 def _next_half(record: Any) -> Half:

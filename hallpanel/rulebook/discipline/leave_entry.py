@@ -1,5 +1,6 @@
 """The leave balance: a ledger of days, whose sum is the balance (L2, clauses 2.1.2, 2.1.3)."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Mapped, Session
 
+from hallpanel.engine import conflict
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import (
     STANDARD_REACH,
@@ -19,6 +21,7 @@ from hallpanel.engine.entity import (
     column,
     related,
 )
+from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
 from hallpanel.engine.words import _l
 from hallpanel.rulebook.discipline.leave_type import LeaveType
@@ -111,6 +114,15 @@ class LeaveEntry(Regulated):
         search=("staff.name",),
         order=("-day",),
     )
+
+    def problems(self, session: Session, at: datetime) -> Iterator[Refusal]:
+        """Nothing that is entered by hand takes more than is left (L2)."""
+        if self.days >= 0 or self.request is not None:
+            return
+        conflict.hold_unit(session, self.unit_id)
+        left = balance(session, self.staff_id, self.leave_type_id, self.year)
+        if left + self.days < 0:
+            yield Refusal(_l("only %(left)s days are left", left=left), field="days")
 
 
 def balance(session: Session, staff_id: int, leave_type_id: int, year: int) -> Decimal:
