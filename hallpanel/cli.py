@@ -19,7 +19,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_babel import force_locale
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, update
 from sqlalchemy.orm import Session
 
 from hallpanel import backup, demonstration, deploy_check, seeding
@@ -31,6 +31,7 @@ from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.guard.account import Account, create_account
 from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
+from hallpanel.guard.sessions import SignInSession
 from hallpanel.panel import import_command
 from hallpanel.panel.channels import channels
 from hallpanel.panel.extensions import db
@@ -330,6 +331,9 @@ def restore(file: Path, *, force: bool) -> None:
         verdict = audit.verify(session)
         if verdict.problems:
             fail(f"The audit book of the backup was tampered with: {verdict.problems[0].sentence}")
+        # Who was signed in when the backup was made may have been signed out, or barred, since.
+        open_ones = update(SignInSession).where(SignInSession.ended_at.is_(None))
+        session.execute(open_ones.values(ended_at=utc_now()))
         audit.record(session, audit.Event("restore", after={"file": file.name, "at": notes["at"]}))
         session.commit()
     click.echo(

@@ -427,6 +427,17 @@ def test_a_backup_is_restored_into_a_new_installation_dur_5(
     server.drop(name)
 
 
+def test_a_restore_signs_everybody_out_sess_1(app, typed, tmp_path):
+    account(app)
+    client = browser(app)
+    assert client.get("/me/").status_code == 200
+    file = tmp_path / "hall.backup"
+    assert typed("backup", file).exit_code == 0
+    assert typed("restore", file, "--force").exit_code == 0
+    assert client.get("/me/").status_code == 303
+    assert browser(app).get("/me/").status_code == 200
+
+
 def test_a_backup_is_newer_than_its_beginning_while_others_write_dur_5(app, typed, tmp_path):
     """What was confirmed before the backup began is in it, whatever is written meanwhile."""
     for number in range(20):

@@ -148,6 +148,7 @@ def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> 
     first, today = hall_day(opening), hall_day(at)
     year = Year(desk, people, office)
     scenes = Today(year, first, at)
+    scenes.set_scenes()
     windows = seeding.read_rows(DEMO / "service_window.yaml")
     rota = Rota(people, windows)
     dreamer = Dreamer(people, rota, office.calendar, first, today + AHEAD, scenes.kept_free)
@@ -156,7 +157,6 @@ def _live(desk: Desk, people: list[Person], opening: datetime, at: datetime) -> 
     for wish in dreamer.wishes():
         year.plan(wish)
     year.move_people(office.calendar.working_days(first, today))
-    scenes.set_scenes()
     # Each deed is its person's own; between them the demonstration looks at all records.
     with scope.acting(desk.session, SYSTEM):
         year.agenda.run(until=at)

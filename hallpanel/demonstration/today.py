@@ -38,6 +38,7 @@ class Today:
         self.year, self.office, self.at = year, year.office, at
         self.calendar = year.calendar
         self.first_day, self.today = first_day, hall_day(at)
+        self.told: set[str] = set()
 
     def day(self, working_days: int) -> date:
         """A working day counted from today; 0 is today, or the first working day from today."""
@@ -55,12 +56,13 @@ class Today:
         return [person for person in self.year.people if window in person.windows]
 
     def kept_free(self, person: Person) -> Iterator[tuple[date, date]]:
-        """The days on which a person asks for nothing on their own account."""
+        """The days on which a person asks for nothing, once the scenes are set."""
         for first, last, unit, _ in BLOCKED:
             if unit in (None, person.unit):
                 yield self.day(first), self.day(last)
         if (
-            person.unit in STAGE
+            person.number in self.told
+            or person.unit in STAGE
             or Role.STAFF not in person.roles
             or DECIDES_ALONE & set(person.roles)
         ):
@@ -187,7 +189,10 @@ class Today:
         accepts: bool = True,
         returns: bool = True,
     ) -> None:
-        story = Story(wish, tiers=tiers, accepts=accepts, returns=returns)
+        person = wish.person
+        self.told |= {person.number, person.partner or person.number}
+        self.year.saving[person.number] += self.calendar.count(wish.first.day, wish.last.day)
+        story = Story(wish, tiers=tiers, accepts=accepts, returns=returns, told=True)
         self._put(minutes_ago, partial(self.year.ask, story))
 
     def _put(self, minutes_ago: int, deed: Deed) -> None:

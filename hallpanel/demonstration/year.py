@@ -1,5 +1,6 @@
 """Plays the year's leave through the engine, one transition after the other, by the clock."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -59,6 +60,7 @@ class Story:
 
     `tiers` is how many approvers get round to it, None for all. `accepts` and `returns` say whether
     the substitute and the person do what is expected of them. `extended` is the leave it extends.
+    `told` is a leave for which the person has saved days.
     """
 
     wish: Wish
@@ -67,6 +69,7 @@ class Story:
     accepts: bool = True
     returns: bool = True
     extended: "Story | None" = None
+    told: bool = False
 
 
 class Year:
@@ -80,6 +83,7 @@ class Year:
         self.chance = Random(CHANCE)  # noqa: S311 - invented delays, the same each time
         self.agenda = Agenda()
         self.swept: set[date] = set()
+        self.saving: Counter[str] = Counter()
         self.delegated: list[tuple[Person, Person, date, date]] = []
         with scope.acting(desk.session, SYSTEM):
             staff = desk.session.scalars(select(Staff)).all()
@@ -134,7 +138,7 @@ class Year:
     def ask(self, story: Story, at: datetime) -> None:
         """Write a request and submit it; see to it that it is decided."""
         wish = story.wish
-        if not self._affords(wish):
+        if not self._affords(wish, 0 if story.told else self.saving[wish.person.number]):
             return
         story.request_id = self.draft(wish, at)
         if self.desk.act(wish.person, self._request(story), "submit", at):
@@ -159,7 +163,7 @@ class Year:
         }
         return self.desk.file(wish.person, "leave_request", values, at)
 
-    def _affords(self, wish: Wish) -> bool:
+    def _affords(self, wish: Wish, saved: int) -> bool:
         """Whether the allowance has the days; whoever sees that it has not asks for nothing."""
         leave_type, staff = self.types[wish.code], self.staff[wish.person.number]
         if not leave_type.keeps_balance:
@@ -167,7 +171,7 @@ class Year:
         days = self.calendar.count(wish.first.day, wish.last.day)
         with scope.acting(self.desk.session, SYSTEM):
             left = balance(self.desk.session, staff.id, leave_type.id, wish.first.day.year)
-        return days <= left
+        return days + saved <= left
 
     def _request(self, story: Story) -> Any:
         return self.desk.look("leave_request", story.request_id)

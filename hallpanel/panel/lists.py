@@ -144,11 +144,8 @@ class ListPage:
 
 def read_asked(args: MultiDict[str, str]) -> Asked:
     """What an address asks of a list; what makes no sense is as if it were not there."""
-    conditions = []
-    for name, values in args.lists():
-        parts = name.split(".")
-        if len(parts) == 3 and parts[0] == "f":
-            conditions += [Condition(parts[1], parts[2], v[:LONGEST_SEARCH]) for v in values if v]
+    asked = [condition_of(name, value) for name, value in args.items(multi=True) if value]
+    conditions = [condition for condition in asked if condition is not None]
     size = args.get("size", "")
     return Asked(
         search=args.get("search", "")[:LONGEST_SEARCH].strip(),
@@ -160,6 +157,15 @@ def read_asked(args: MultiDict[str, str]) -> Asked:
         if size.isascii() and size.isdigit() and int(size[:6])
         else PAGE_SIZE,
     )
+
+
+def condition_of(name: str, value: str) -> Condition | None:
+    """What a parameter such as `f.state.is=draft` asks for; None if it is no condition."""
+    mark, _dot, rest = name.partition(".")
+    field_name, dot, operator = rest.partition(".")
+    if mark != "f" or not dot or "." in operator:
+        return None
+    return Condition(field_name, operator, value[:LONGEST_SEARCH])
 
 
 def chosen_columns(entity: type[Regulated], args: MultiDict[str, str]) -> tuple[str, ...]:
@@ -190,6 +196,7 @@ class ListPageMaker:
         self.columns = chosen_columns(entity, request.args)
         needed = dict.fromkeys((*self.columns, *self._decisive()))
         self.listing = Listing(entity, self.asked, tuple(needed))
+        self._names: dict[tuple[str, str], str] = {}
 
     def _decisive(self) -> list[str]:
         """Facts that say which actions a row offers, listed or not."""
@@ -235,13 +242,16 @@ class ListPageMaker:
 
     # the address
 
-    def _here(self, *, drop: tuple[str, ...] = (), **changes: str | None) -> str:
+    def _here(
+        self, *, drop: tuple[str, ...] = (), without: Condition | None = None, **changes: str | None
+    ) -> str:
         """This list's address without the page, with some parameters dropped or changed."""
         kept = [
             (name, value)
             for name, value in request.args.items(multi=True)
             if name not in ("after", "before", "exact", *changes)
             and not any(name == d or (d.endswith(".") and name.startswith(d)) for d in drop)
+            and not (without and without == condition_of(name, value))
             and value
         ]
         kept += [(name, value) for name, value in changes.items() if value]
@@ -319,8 +329,12 @@ class ListPageMaker:
         return []
 
     def _related_name(self, declared: Field, value: str) -> str:
-        record = records.find(db.session(), REGISTRY[str(declared.target)], value)
-        return record.display() if record is not None else value[:20]
+        """The name of a record that a filter names; asked for once in a page."""
+        key = (str(declared.target), value)
+        if key not in self._names:
+            record = records.find(db.session(), REGISTRY[key[0]], value)
+            self._names[key] = record.display() if record is not None else value[:20]
+        return self._names[key]
 
     def _pills(self) -> list[Pill]:
         pills = []
@@ -329,7 +343,8 @@ class ListPageMaker:
             pills.append(Pill(label, self._here(drop=("search",))))
         for condition in self.asked.conditions:
             declared = self.entity.fields().get(condition.field)
-            if declared is not None and declared.filter:
+            known = declared is not None and declared.filter
+            if declared is not None and known and condition.operator in operators_of(declared):
                 pills.append(self._pill(declared, condition))
         return pills
 
@@ -338,7 +353,7 @@ class ListPageMaker:
         word = translate(OPERATORS.get(condition.operator, condition.operator))
         value = self._value_word(declared, condition.value)
         text = f"{label} {word}" if condition.operator == "empty" else f"{label} {word} {value}"
-        return Pill(text, self._here(drop=(condition.parameter,)))
+        return Pill(text, self._here(without=condition))
 
     def _value_word(self, declared: Field, value: str) -> str:
         if declared.kind is Kind.RELATION:

@@ -66,7 +66,8 @@ def lines() -> list[Line]:
     """What rests on which clause, in the order of the book."""
     found = [line for entity in REGISTRY.values() for line in _lines_of(entity)]
     order = {number: place for place, number in enumerate(str(c["id"]) for c in clauses())}
-    return sorted(found, key=lambda line: order[line.clause])
+    # By table within a clause, whatever was imported first; transitions keep their own order.
+    return sorted(found, key=lambda line: (order[line.clause], line.table))
 
 
 def _lines_of(entity: type[Regulated]) -> Iterator[Line]:

@@ -83,7 +83,12 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium without a window."""
     launched = playwright.chromium.launch(
-        executable_path=machine.chromium(), headless=True, chromium_sandbox=False, args=FLAGS
+        executable_path=machine.chromium(),
+        headless=True,
+        chromium_sandbox=False,
+        args=FLAGS,
+        # A person's browser keeps pages to go back to, whatever their Cache-Control says.
+        ignore_default_args=["--disable-back-forward-cache"],
     )
     yield launched
     launched.close()
