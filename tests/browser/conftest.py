@@ -24,6 +24,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -75,6 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """Playwright, which speaks to the browser."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         yield started
 
