@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import date, time
 from decimal import Decimal
+from urllib.parse import quote
 
 import openpyxl
 import pytest
@@ -22,6 +23,7 @@ from hallpanel.engine.scope import SYSTEM
 from hallpanel.panel import exporting
 from hallpanel.panel.cell_values import armed, as_text, disarmed
 from hallpanel.panel.extensions import db
+from tests.panel.labels import labels, said
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -59,7 +61,8 @@ def events(hall, action):
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_the_file_has_the_columns_of_the_list_in_the_reader_s_words_x9(hall, kind):
     rows = export(hall.browser("halladmin"), "service_window", "?sort=number", kind)
-    assert rows[0] == ["编号", "窗口单位", "办理业务", "最低在岗人数"]
+    columns = ("number", "unit", "business", "minimum_staff")
+    assert rows[0] == list(labels("zh_Hans_CN", "service_window", *columns))
     assert [row[0] for row in rows[1:]] == ["A01", "A02", "B01"]
     assert rows[1][1] == "税务窗口"
 
@@ -68,8 +71,9 @@ def test_the_words_are_those_of_the_language_chosen_x9(hall):
     browser = hall.browser("halladmin")
     browser.get("/language/en")
     rows = export(browser, "unit", "?sort=code")
-    assert rows[0][:3] == ["Code", "Name", "Kind"]
-    assert rows[1][:3] == ["A", "税务窗口", "Window unit"]
+    assert rows[0][:3] == list(labels("en", "unit", "code", "name", "kind"))
+    kind = said("en", REGISTRY["unit"].fields()["kind"].choice_labels["window"])
+    assert rows[1][:3] == ["A", "税务窗口", kind]
 
 
 def test_a_csv_file_says_that_it_is_utf_8_pitfall_12(hall):
@@ -83,7 +87,7 @@ def test_the_file_keeps_search_filters_order_and_columns_x9(hall):
     browser = hall.browser("halladmin")
     query = "?search=窗口&f.kind.is=window&sort=-code&columns=code&columns=name"
     assert export(browser, "unit", query) == [
-        ["代码", "名称"],
+        list(labels("zh_Hans_CN", "unit", "code", "name")),
         ["B", "企业登记窗口"],
         ["A", "税务窗口"],
     ]
@@ -186,9 +190,10 @@ def test_there_are_two_kinds_of_files(hall):
 
 def test_the_file_has_its_chinese_name(hall):
     answer = hall.browser("halladmin").get("/admin/unit/export/xlsx/")
+    name = quote(said("zh_Hans_CN", REGISTRY["unit"].plural))
     assert answer.headers["Content-Disposition"] == (
         'attachment; filename="unit-20260209-1000.xlsx"; '
-        "filename*=UTF-8''%E7%AA%97%E5%8F%A3%E5%8D%95%E4%BD%8D-20260209-1000.xlsx"
+        f"filename*=UTF-8''{name}-20260209-1000.xlsx"
     )
     assert answer.headers["Content-Type"] == XLSX
     assert int(answer.headers["Content-Length"]) == len(answer.data)
@@ -219,11 +224,12 @@ def test_each_export_is_noted_with_what_was_asked_aud_1(hall):
 def test_more_rows_than_one_file_may_carry_are_refused_with_a_way_on_pii_7(hall, monkeypatch):
     monkeypatch.setattr(exporting, "MOST_ROWS", 2)
     browser = hall.browser("halladmin")
+    browser.get("/language/en")
     for kind in ("csv", "xlsx"):
         answer = browser.get(f"/admin/unit/export/{kind}/")
         assert answer.status_code == 409
-        assert "2 行" in answer.text
-        assert "筛选" in answer.text
+        assert "The list has more than 2 rows" in answer.text
+        assert "Narrow it with filters" in answer.text
     assert events(hall, "export") == []
     assert len(export(browser, "unit", "?f.kind.is=window")) == 1 + 2
 
