@@ -49,6 +49,14 @@ class Roster:
             }
         return present
 
+    def windows_relying_on(self, staff_id: int, half: HalfDay) -> list[ServiceWindow]:
+        """The windows at which somebody serves or stands in during one half day."""
+        found = self.windows_of(staff_id, half.day)
+        for absent, stand_ins in self.standing_in.items():
+            if half in self.away[absent] and (staff_id, half) in _each(stand_ins):
+                found += self.windows_of(absent, half.day)
+        return list(dict.fromkeys(found))
+
     def windows_of(self, staff_id: int, day: date) -> list[ServiceWindow]:
         """The windows that a member of staff serves on a day."""
         return [
@@ -59,6 +67,10 @@ class Roster:
             and a.since <= day
             and (a.until is None or a.until >= day)
         ]
+
+
+def _each(stand_ins: Iterable[tuple[int, set[HalfDay]]]) -> set[tuple[int, HalfDay]]:
+    return {(staff_id, half) for staff_id, halves in stand_ins for half in halves}
 
 
 def roster(
@@ -146,7 +158,7 @@ def cover_note(session: Session, record: Any) -> tuple[Phrase, bool] | None:
     known = roster(session, record.unit_id, record.first_day, record.last_day, (record,))
     tightest: tuple[int, ServiceWindow, HalfDay, int] | None = None
     for half in record.span.working_halves(workdays.hall_calendar(session)):
-        for window in known.windows_of(record.staff_id, half.day):
+        for window in known.windows_relying_on(record.staff_id, half):
             remaining = len(known.at_window(window.id, half))
             spare = remaining - window.minimum_staff
             if tightest is None or spare < tightest[0]:

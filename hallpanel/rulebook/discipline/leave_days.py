@@ -65,9 +65,14 @@ class Span:
     @property
     def ends(self) -> datetime:
         """The UTC instant at which it is over."""
+        return self.following.begins
+
+    @property
+    def following(self) -> HalfDay:
+        """The half day after it, worked or not."""
         if self.last_half is Half.MORNING:
-            return HalfDay(self.last_day, Half.AFTERNOON).begins
-        return HalfDay(self.last_day + timedelta(days=1), Half.MORNING).begins
+            return HalfDay(self.last_day, Half.AFTERNOON)
+        return HalfDay(self.last_day + timedelta(days=1), Half.MORNING)
 
     def halves(self) -> Iterator[HalfDay]:
         """All half days in order, rest days included."""

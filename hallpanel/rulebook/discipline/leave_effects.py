@@ -21,7 +21,7 @@ from hallpanel.engine import (
 from hallpanel.engine.approval import StepState
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY
-from hallpanel.engine.roles import ROLE_LABELS, Role
+from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.words import Phrase, _l
 from hallpanel.engine.workflow import Act, effect
@@ -33,24 +33,13 @@ from hallpanel.rulebook.discipline.leave_balance import (
 )
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay, Span
 from hallpanel.rulebook.discipline.leave_entry import EntryKind
-from hallpanel.rulebook.discipline.leave_tier import tiers_for
-from hallpanel.rulebook.discipline.leave_type import DecidedBy
-
-
-def _tiers(act: Act) -> list[Role]:
-    record = act.record
-    if record.leave_type.decided is DecidedBy.FILED:
-        return tiers_for(act.session, Decimal("0.5"), hall_day(act.at), _roles_of_owner(act))[:1]
-    return tiers_for(act.session, record.days, hall_day(act.at), _roles_of_owner(act))
-
-
-def _roles_of_owner(act: Act) -> frozenset[Role]:
-    return recipients.roles_of_staff(act.session, act.record.staff_id, act.at)
+from hallpanel.rulebook.discipline.leave_tier import tiers_of
 
 
 @effect
 def reserve_days(act: Act) -> None:
-    """Days asked for are reserved until they are decided."""
+    """Days asked for, as the calendar counts them now, are reserved until they are decided."""
+    act.record.prepare(act.session, act.at)
     wanted = {year: -days for year, days in days_by_year(act.session, act.record).items()}
     settle(act.session, act.record, EntryKind.RESERVED, wanted, act.at)
 
@@ -67,13 +56,14 @@ def _(act: Act) -> Iterator[Phrase]:
 @effect
 def begin_approval(act: Act) -> None:
     """The tiers are those in force on the day of submission."""
-    approval.begin(act.session, act.record, _tiers(act))
+    approval.begin(act.session, act.record, tiers_of(act.session, act.record, act.at))
 
 
 @begin_approval.foresees
 def _(act: Act) -> Iterator[Phrase]:
-    tiers = _tiers(act)
-    yield _l("%(person)s is told", person=ROLE_LABELS[tiers[0]])
+    tiers = tiers_of(act.session, act.record, act.at)
+    if tiers:
+        yield _l("%(person)s is told", person=ROLE_LABELS[tiers[0]])
     for position, role in enumerate(tiers, start=1):
         yield _l("Step %(position)s: %(role)s decides", position=position, role=ROLE_LABELS[role])
 
@@ -258,6 +248,50 @@ def give_unused_back(act: Act) -> None:
     settle(act.session, record, EntryKind.RELEASED, spent, act.at)
 
 
+@effect
+def end_other_leave(act: Act) -> None:
+    """Who is back is back from all of it: what this leave extends or follows, and what extends it.
+
+    An extension that has not begun when its leave ends early falls away.
+    """
+    for other in _also_ended(act):
+        answers = {"returned_at": act.record.returned_at}
+        _as_the_panel(act, other, "return", answers)
+    early = act.record.returned_at < act.record.span.ends
+    for longer in _extensions(act) if early else ():
+        _as_the_panel(act, longer, "withdraw", {})
+
+
+@end_other_leave.foresees
+def _(act: Act) -> Iterator[Phrase]:
+    for other in _also_ended(act):
+        yield _l("%(number)s ends with it", number=other.number)
+
+
+def _as_the_panel(act: Act, record: Any, verb: str, answers: dict[str, Any]) -> None:
+    workflow.perform(act.session, record, verb, actor=SYSTEM, at=act.at, answers=answers)
+
+
+def _also_ended(act: Act) -> list[Any]:
+    """The person's other leave that they had left for by the time of their return."""
+    entity, record = type(act.record), act.record
+    back = act.answers.get("returned_at") or act.at
+    left = select(entity).where(
+        entity.staff_id == record.staff_id,
+        entity.id != record.id,
+        entity.state.in_(("on_leave", "overstayed")),
+    )
+    found = act.session.scalars(left.order_by(entity.id)).all()
+    return [other for other in found if other.span.begins <= back]
+
+
+def _extensions(act: Act) -> list[Any]:
+    entity = type(act.record)
+    waiting = entity.state.in_(("submitted", "approved", "handed_over"))
+    query = select(entity).where(entity.extends_id == act.record.id, waiting)
+    return [one for one in act.session.scalars(query) if one.span.begins > act.at]
+
+
 class _Taken:
     """The part of a request that was taken, as the balance counts it."""
 
@@ -272,8 +306,8 @@ def request_extension(act: Act) -> None:
     values = {
         "staff": record.staff,
         "leave_type": record.leave_type,
-        "first_day": _day_after(record),
-        "first_half": Half.AFTERNOON if record.last_half is Half.MORNING else Half.MORNING,
+        "first_day": record.span.following.day,
+        "first_half": record.span.following.half,
         "last_day": act.answers["last_day"],
         "last_half": Half.AFTERNOON,
         "reason": act.reason,
@@ -288,12 +322,6 @@ def _(act: Act) -> Iterator[Phrase]:
     yield _l("A request for the added days is made and goes through approval")
 
 
-def _day_after(record: Any) -> Any:
-    if record.last_half is Half.MORNING:
-        return record.last_day
-    return record.last_day + timedelta(days=1)
-
-
 @effect
 def mark_absence(act: Act) -> None:
     """From the half day after the leave ends, each working half day not worked is absence (L7)."""
@@ -302,7 +330,8 @@ def mark_absence(act: Act) -> None:
 
 def absent_until(session: Session, record: Any, at: datetime) -> int:
     """Mark the half days between the end of an overstayed leave and now; say how many are new."""
-    after = Span(_day_after(record), _next_half(record), hall_day(at), Half.AFTERNOON)
+    first = record.span.following
+    after = Span(first.day, first.half, hall_day(at), Half.AFTERNOON)
     if after.runs_backwards:
         return 0
     new = 0
@@ -325,10 +354,6 @@ def extend_absences(session: Session, at: datetime) -> int:
         if record.state == "overstayed":
             marked += absent_until(session, record, at)
     return marked
-
-
-def _next_half(record: Any) -> Half:
-    return Half.AFTERNOON if record.last_half is Half.MORNING else Half.MORNING
 
 
 def _ends(half: HalfDay) -> datetime:

@@ -1,11 +1,11 @@
 """What the rules object to in a leave request (L3, L4, L6; clause 2.1.2)."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from hallpanel.engine import workdays
@@ -19,9 +19,16 @@ from hallpanel.rulebook.discipline.attendance_day import attended
 from hallpanel.rulebook.discipline.blocked_date import blocked_between
 from hallpanel.rulebook.discipline.cover import AWAY_STATES, roster
 from hallpanel.rulebook.discipline.leave_balance import days_by_year
-from hallpanel.rulebook.discipline.leave_days import LONGEST_SPAN, Half, Span
+from hallpanel.rulebook.discipline.leave_days import (
+    LONGEST_SPAN,
+    Half,
+    HalfDay,
+    Span,
+)
 from hallpanel.rulebook.discipline.leave_entry import balance
+from hallpanel.rulebook.discipline.leave_tier import tiers_of
 from hallpanel.rulebook.discipline.leave_type import Counting, LeaveType
+from hallpanel.rulebook.hall.staff import Staff
 
 OPEN = ("submitted", *AWAY_STATES)
 OVERRIDING = frozenset({Role.DIRECTOR, Role.HALL_ADMIN})
@@ -57,22 +64,37 @@ def span_problems(record: Any, at: datetime) -> Iterator[Refusal]:
 
 
 def overlap(act: Any) -> Phrase | None:
-    """No second request for the same half days."""
-    entity, record = type(act.record), act.record
-    others = act.session.scalars(
-        select(entity).where(
-            entity.staff_id == record.staff_id,
-            entity.id != record.id,
-            entity.state.in_(OPEN),
-            entity.first_day <= record.last_day,
-            entity.last_day >= record.first_day,
-        )
-    )
+    """No second request for half days that are asked for, granted or were taken."""
+    record = act.record
     mine = set(record.span.halves())
-    for other in others:
-        if mine & set(other.span.halves()):
+    states = (*OPEN, "returned")
+    for other in _others(act.session, record, states, record.first_day, record.last_day):
+        if mine & _taken(other):
             return _l("it overlaps with %(number)s", number=other.number)
     return None
+
+
+def _others(
+    session: Session, record: Any, states: tuple[str, ...], first: date, last: date
+) -> Sequence[Any]:
+    """A person's other requests in some states that touch some days."""
+    entity = type(record)
+    query = select(entity).where(
+        entity.staff_id == record.staff_id,
+        entity.id != record.id,
+        entity.state.in_(states),
+        entity.first_day <= last,
+        entity.last_day >= first,
+    )
+    return session.scalars(query.order_by(entity.id)).all()
+
+
+def _taken(request: Any) -> set[HalfDay]:
+    """The half days of a request; of one who came back early, those before the return."""
+    halves = set(request.span.halves())
+    if request.state != "returned" or request.returned_at is None:
+        return halves
+    return {half for half in halves if half.begins < request.returned_at}
 
 
 def balance_short(act: Any) -> Phrase | None:
@@ -100,9 +122,9 @@ def notice_short(act: Any) -> Phrase | None:
     if not needed:
         return None
     calendar = workdays.hall_calendar(act.session)
-    today = hall_day(act.at)
-    earliest = calendar.add(today, needed).day
-    if record.first_day >= earliest:
+    earliest = calendar.add(hall_day(act.at), needed).day
+    away_from = next((h.day for h in record.span.working_halves(calendar)), record.first_day)
+    if away_from >= earliest:
         return None
     return _l(
         "%(type)s is asked for %(days)s working days ahead, that is from %(day)s on",
@@ -177,7 +199,7 @@ def window_unstaffed(act: Any) -> Refusal | None:
     record = act.record
     known = roster(act.session, record.unit_id, record.first_day, record.last_day, (record,))
     for half in record.span.working_halves(workdays.hall_calendar(act.session)):
-        for window in known.windows_of(record.staff_id, half.day):
+        for window in known.windows_relying_on(record.staff_id, half):
             remaining = len(known.at_window(window.id, half))
             if remaining < window.minimum_staff:
                 return _short(window, half, remaining)
@@ -202,15 +224,24 @@ def _short(window: Any, half: Any, remaining: int) -> Refusal:
 def both_of_pair_away(act: Any) -> Refusal | None:
     """A and B of a pair are not away together, unless somebody else stands in (L6)."""
     record = act.record
-    partner = record.staff.partner
-    if partner is None or record.cover_accepted_at is not None:
+    if record.cover_accepted_at is not None:
         return None
     known = roster(act.session, record.unit_id, record.first_day, record.last_day)
-    both = set(record.span.working_halves(workdays.hall_calendar(act.session)))
-    both &= known.away[partner.id]
-    if not both:
-        return None
-    first = min(both)
+    mine = set(record.span.working_halves(workdays.hall_calendar(act.session)))
+    for partner in _partners(act.session, record.staff):
+        both = mine & known.away[partner.id]
+        if both:
+            return _pair_away(partner, min(both))
+    return None
+
+
+def _partners(session: Session, person: Staff) -> Sequence[Staff]:
+    """The other half of a pair, whichever of the two names the other."""
+    query = select(Staff).where(or_(Staff.id == person.partner_id, Staff.partner_id == person.id))
+    return session.scalars(query.order_by(Staff.id)).all()
+
+
+def _pair_away(partner: Staff, first: HalfDay) -> Refusal:
     return Refusal(
         _l(
             "the A/B partner %(partner)s is away on %(day)s %(half)s too",
@@ -268,7 +299,19 @@ def not_back_in_time(act: Any) -> Phrase | None:
         return _l("the leave is not over yet")
     if extension_of(act.session, act.record) is not None:
         return _l("an extension of it is open")
+    if _followed_by_leave(act.session, act.record):
+        return _l("another leave follows it")
     return None
+
+
+def _followed_by_leave(session: Session, record: Any) -> bool:
+    """Whether the first half day to be worked after a leave is covered by another leave."""
+    calendar = workdays.hall_calendar(session)
+    after: HalfDay = record.span.following
+    while not calendar.is_working(after.day):
+        after = HalfDay(after.day + timedelta(days=1), Half.MORNING)
+    others = _others(session, record, AWAY_STATES, after.day, after.day)
+    return any(after in set(other.span.halves()) for other in others)
 
 
 def return_is_possible(act: Any) -> Refusal | None:
@@ -313,7 +356,18 @@ def ends_tomorrow(entity: Any, at: datetime) -> Any:
     return (entity.state == "on_leave") & (entity.last_day == hall_day(at) + timedelta(days=1))
 
 
+def nobody_decides(act: Any) -> Refusal | None:
+    """Somebody must be named to decide it."""
+    if tiers_of(act.session, act.record, act.at):
+        return None
+    return Refusal(
+        _l("no tier of approval is in force for it"),
+        then=_l("The hall administrator adds the tiers."),
+    )
+
+
 ON_SUBMISSION = (
+    nobody_decides,
     overlap,
     balance_short,
     notice_short,

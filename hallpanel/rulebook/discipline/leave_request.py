@@ -178,7 +178,7 @@ class LeaveRequest(Regulated):
             "return", (State.ON_LEAVE, State.OVERSTAYED), State.RETURNED, clause="2.1.2",
             by=Either(OwnerMay(), Holds(Role.LEAD, Role.SUPERVISION)), asks=BACK_SINCE,
             when=guards.return_is_possible, awaited=True,
-            then=(effects.note_return, effects.give_unused_back),
+            then=(effects.note_return, effects.give_unused_back, effects.end_other_leave),
         ),
         Transition(
             "extend", State.ON_LEAVE, State.ON_LEAVE, by=OwnerMay(), clause="2.1.2",

@@ -1,15 +1,20 @@
 """Tiers of approval by length of leave (clause 2.1.2)."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
+from hallpanel.engine import recipients
 from hallpanel.engine.approval import LADDER
+from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REFERENCE, ListView, Regulated, column
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.words import _l
+from hallpanel.rulebook.discipline.leave_days import HALF
+from hallpanel.rulebook.discipline.leave_type import DecidedBy
 
 
 class LeaveTier(Regulated):
@@ -31,6 +36,14 @@ class LeaveTier(Regulated):
     since: Mapped[date] = column(_l("In force since"))
 
     list_view = ListView("role", "above_days", "since", search=(), order=("above_days",))
+
+
+def tiers_of(session: Session, record: Any, at: datetime) -> list[Role]:
+    """The roles that must agree to a request; what is only filed here is seen by the lowest."""
+    held = recipients.roles_of_staff(session, record.staff_id, at)
+    filed = record.leave_type.decided is DecidedBy.FILED
+    tiers = tiers_for(session, HALF if filed else record.days, hall_day(at), held)
+    return tiers[:1] if filed else tiers
 
 
 def tiers_for(

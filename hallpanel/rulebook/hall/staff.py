@@ -52,6 +52,8 @@ class Staff(Regulated):
         export=(Role.LEAD, Role.SUPERVISION, Role.DEPUTY, Role.DIRECTOR, Role.HALL_ADMIN),
     )
 
+    partner_id: Mapped[int | None]
+
     number: Mapped[str] = column(
         _l("Staff number"), secrecy=Secrecy.INTERNAL, length=20, unique=True
     )
