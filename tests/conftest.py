@@ -1,10 +1,17 @@
 """What every test may ask for. The fixtures themselves are in the modules named here."""
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.machine", "tests.databases", "tests.cast"]
 
 LONGEST = ("test_every_page.py", "test_malformed.py")
+
+# How long an example takes says something about the machine, and nothing about the hall.
+settings.register_profile(
+    "hall", settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("hall")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
