@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.roles import Role
@@ -62,19 +62,32 @@ class HeldRole:
 def load_signed_in(
     session: Session, token: str, at: datetime, lifetime: Lifetime = LIFETIME
 ) -> SignedIn | None:
-    """The person of an open session: one query, and a second for those they act for."""
-    day = hall_day(at)
-    people = select(Account, STAFF.c.name, STAFF.c.unit_id, RoleGrant, SignInSession)
-    found = _with_staff_and_grants(
-        people.join(SignInSession, SignInSession.account_id == Account.id), day
-    ).where(SignInSession.id_hash == id_hash(token))
+    """The person of an open session and those they act for, in one query."""
+    found = _people_of_session(hall_day(at)).where(SignInSession.id_hash == id_hash(token))
     rows = session.execute(found.execution_options(populate_existing=True)).all()
     if not rows:
         return None
     account, session_row = rows[0].Account, rows[0].SignInSession
     if account.disabled_at is not None or not session_row.is_open(at, lifetime):
         return None
-    return SignedIn(account, session_row, _with_delegators(session, _actors(rows)[0], day))
+    actor, *delegators = _actors(rows)
+    return SignedIn(account, session_row, replace(actor, delegators=tuple(delegators)))
+
+
+def _people_of_session(day: date) -> Select[Any]:
+    """The account of a session, and after it those of whoever put it in their place today."""
+    own = aliased(Account)
+    stands_in_for = select(DELEGATION.c.delegator_id).where(
+        DELEGATION.c.delegate_id == own.staff_id, _on(day)
+    )
+    delegated = and_(Account.staff_id.in_(stands_in_for), Account.disabled_at.is_(None))
+    people = (
+        select(Account, STAFF.c.name, STAFF.c.unit_id, RoleGrant, SignInSession)
+        .select_from(SignInSession)
+        .join(own, own.id == SignInSession.account_id)
+        .join(Account, or_(Account.id == own.id, delegated))
+    )
+    return _with_staff_and_grants(people, day).order_by(Account.id != own.id, Account.id)
 
 
 def actor_of(session: Session, account: Account, at: datetime) -> Actor:
@@ -108,8 +121,7 @@ def _with_delegators(session: Session, actor: Actor, day: date) -> Actor:
         people.join(DELEGATION, DELEGATION.c.delegator_id == Account.staff_id), day
     ).where(
         DELEGATION.c.delegate_id == actor.staff_id,
-        DELEGATION.c.first_day <= day,
-        DELEGATION.c.last_day >= day,
+        _on(day),
         Account.disabled_at.is_(None),
     )
     delegators = _actors(session.execute(found.order_by(Account.id)).all())
@@ -121,6 +133,10 @@ def _with_staff_and_grants(people: Select[Any], day: date) -> Select[Any]:
     return people.outerjoin(STAFF, STAFF.c.id == Account.staff_id).outerjoin(
         RoleGrant, and_(RoleGrant.account_id == Account.id, _in_force(day))
     )
+
+
+def _on(day: date) -> ColumnElement[bool]:
+    return and_(DELEGATION.c.first_day <= day, DELEGATION.c.last_day >= day)
 
 
 def _in_force(day: date) -> ColumnElement[bool]:

@@ -107,13 +107,13 @@ def test_a_held_role_is_read_with_the_name_of_its_unit(session, employ):
     assert (held.role, held.unit_name) == (Role.LEAD, "税务窗口")
 
 
-def test_a_request_loads_its_person_in_two_queries(session, tax, employ):
+def test_a_request_loads_its_person_in_one_query(session, tax, employ):
     lin = employ("lin", "林", Role.LEAD, Role.STAFF)
     token = sessions.open_session(session, lin.id, NOW)
     session.commit()
     with counted(session) as statements:
         who = load_signed_in(session, token, NOW)
-    assert len(asked(statements)) <= 2
+    assert len(asked(statements)) == 1
     assert who.account.username == "lin"
     assert who.session_row.id_hash == sessions.id_hash(token)
     assert who.actor == actor_of(session, lin, NOW)
@@ -170,14 +170,41 @@ def test_a_substitute_acts_on_the_days_of_the_delegation_x10(session, delegated)
     assert acts == {-1: False, 0: True, 1: True, 2: False}
 
 
-def test_a_request_of_a_substitute_loads_all_in_two_queries_x10(session, delegated):
+def test_a_request_of_a_substitute_loads_all_in_one_query_x10(session, delegated):
     _, wu = delegated
     token = sessions.open_session(session, wu.id, NOW)
     session.commit()
     with counted(session) as statements:
         who = load_signed_in(session, token, NOW)
-    assert len(asked(statements)) == 2
+    assert len(asked(statements)) == 1
     assert [person.name for person in who.actor.people] == ["吴", "林"]
+    assert who.account.username == "wu"
+    assert who.actor == actor_of(session, wu, NOW)
+
+
+@pytest.mark.parametrize("first_day", [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)])
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_request_finds_the_same_people_as_whoever_asks_for_them_x10(
+    session, employ, first_day, disabled
+):
+    lin, wu, zhou = (employ(n, n, Role.STAFF, Role.DEPUTY) for n in ("lin", "wu", "zhou"))
+    for delegator, delegate in ((lin, wu), (zhou, wu), (wu, lin)):
+        make(
+            session,
+            Delegation,
+            delegator_id=delegator.staff_id,
+            delegate_id=delegate.staff_id,
+            first_day=first_day,
+            last_day=first_day + DAY,
+        )
+    if disabled:
+        disable(session, lin.id, NOW)
+    token = sessions.open_session(session, wu.id, NOW)
+    session.commit()
+    found = load_signed_in(session, token, NOW).actor
+    assert found == actor_of(session, wu, NOW)
+    today = first_day <= NOW.date()
+    assert len(found.delegators) == today * (1 if disabled else 2)
 
 
 def test_a_disabled_delegator_lends_nothing_x10(session, delegated):
