@@ -1,4 +1,4 @@
-"""The allowance: granted by years worked, drawn on, given back to the half day, carried (L1, L2)."""
+"""Allowances: granted by years worked, drawn on, given back to the half day, carried (L1, L2)."""
 
 from datetime import date, datetime, time
 from decimal import Decimal

@@ -254,8 +254,9 @@ def _pair_away(partner: Staff, first: HalfDay) -> Refusal:
 
 
 def substitute_can_stand_in(act: Any) -> Refusal | None:
-    """A substitute is somebody else of the unit who is not away."""
-    record, person = act.record, act.answers.get("substitute")
+    """A substitute, named now or on the form, is somebody else of the unit who is not away."""
+    record = act.record
+    person = act.answers.get("substitute") or record.substitute
     if person is None:
         return None
     if person.id == record.staff_id:
@@ -374,5 +375,7 @@ ON_SUBMISSION = (
     span_too_long,
     certificate_missing,
     already_attended,
+    substitute_can_stand_in,
 )
+ON_COVER = (cover_is_open, substitute_can_stand_in)
 ON_APPROVAL = (blocked, window_unstaffed, both_of_pair_away)

@@ -153,7 +153,7 @@ class LeaveRequest(Regulated):
         ),
         Transition(
             "accept_cover", State.SUBMITTED, State.SUBMITTED, label=_l("Accept to stand in"),
-            by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
+            by=PartyMay("substitute"), clause="2.1.2", when=guards.ON_COVER,
             then=effects.accept_cover, awaited=lambda entity: entity.cover_accepted_at.is_(None),
         ),
         Transition(
