@@ -76,12 +76,10 @@ def settle(session: Session, opening: datetime, today: date) -> list[Person]:
     people = all_people(files["unit"], files["service_window"], today)
     seeding.seed(session, opening)
     with records.at_desk(session, SYSTEM, opening):
-        years = range(opening.year, today.year + 1)
-        days = [row for year in years for row in notice_days(year)]
         tables: dict[str, Iterable[seeding.Row]] = {
             **files,
             **staff_tables(people),
-            "work_calendar_day": days,
+            "work_calendar_day": [*notice_days(today.year)],
         }
         seeding.Sower(session, opening).sow(tables)
         grant_year(session, hall_day(opening).year, opening)

@@ -26,19 +26,26 @@ class Desk:
     def __init__(self, session: Session, accounts: Mapping[str, Account]) -> None:
         self.session, self.accounts = session, accounts
         self._actors: dict[str, tuple[date, Actor]] = {}
+        self._stand_ins: set[str] = set()
         self._touched: set[int] = set()
 
     def actor(self, person: Person, at: datetime) -> Actor:
         """The person with the roles of that day."""
         day, actor = self._actors.get(person.number, (date.min, SYSTEM))
-        if day != hall_day(at):
+        changes = actor is SYSTEM or person.number in self._stand_ins
+        if changes and day != hall_day(at):
             actor = actor_of(self.session, self.accounts[person.number], at)
             self._actors[person.number] = (hall_day(at), actor)
         return actor
 
-    def forget_actors(self) -> None:
-        """Ask anew who may do what: somebody moved, or named someone in their place."""
-        self._actors.clear()
+    def expect_roles_to_change(self, person: Person) -> None:
+        """Ask anew from day to day what a person may: they stand in for somebody at times."""
+        self._stand_ins.add(person.number)
+        self._actors.pop(person.number, None)
+
+    def forget_roles(self, person: Person) -> None:
+        """Ask anew what a person may: they moved to another unit."""
+        self._actors.pop(person.number, None)
 
     def commit(self) -> None:
         """Keep what has been done."""

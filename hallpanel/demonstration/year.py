@@ -365,7 +365,7 @@ class Year:
         }
         self.desk.file(person, "delegation", values, at)
         self.delegated.append((person, stand_in, first, last))
-        self.desk.forget_actors()
+        self.desk.expect_roles_to_change(stand_in)
 
     # Moving
 
@@ -394,4 +394,4 @@ class Year:
         for window in windows:
             values = {"staff": staff, "window": window, "since": day}
             self.desk.file(by, "window_assignment", values, at)
-        self.desk.forget_actors()
+        self.desk.forget_roles(person)

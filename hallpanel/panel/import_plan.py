@@ -30,6 +30,7 @@ MOST_ERRORS = 200
 REQUIRED = _l("it is required")
 NOT_SET_HERE = _l("it cannot be set by a file; leave it as it is, or empty in a new row")
 NO_SUCH_RECORD = _l("there is no such record; leave it empty in a new row")
+SPLIT = _l("Split it into several files.")
 WITHOUT_HEAD = _l("there is a value in a column without a head")
 
 
@@ -64,18 +65,21 @@ class Intake:
         self._later: list[_Later] = []
         self._digest = sha256()
 
-    def take(self, rows: Iterable[tuple[int, Cells]], most: int) -> Outcome:
+    def take(
+        self, rows: Iterable[tuple[int, Cells]], most: int, most_changes: int | None = None
+    ) -> Outcome:
         """Take all rows; the caller commits, or rolls back where it only wanted to know.
 
         Raises:
-            Refusal: there are more rows than `most`, or a row cannot be read at all.
+            Refusal: there are more than `most` rows, or more than `most_changes` that change
+                something, or a row cannot be read at all.
         """
         for count, (number, cells) in enumerate(rows, 1):
             if count > most:
-                raise Refusal(
-                    _l("the file has more than %(most)s rows", most=most),
-                    then=_l("Split it into several files."),
-                )
+                raise Refusal(_l("the file has more than %(most)s rows", most=most), then=SPLIT)
+            if most_changes is not None and self.outcome.changes > most_changes:
+                why = _l("the file changes more than %(most)s records", most=most_changes)
+                raise Refusal(why, then=SPLIT)
             self._take(Row(number, {n: _cell(cells, place) for place, n in self.columns}), cells)
             if len(self.outcome.errors) >= MOST_ERRORS:
                 self.outcome.complete = False

@@ -26,7 +26,9 @@ from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.showing import Chip, shown
 from hallpanel.panel.table_files import open_table
 
-MOST_ROWS = 2000  # a dry run holds the one writer of SQLite for some milliseconds a row
+# While a file is taken in, also for the dry run, SQLite has no other writer.
+MOST_ROWS = 10_000
+MOST_CHANGES = 2000
 Page = dict[str, Any]
 Answer = str | AnyResponse
 
@@ -180,7 +182,7 @@ class ImportPages:
         names = self._names(draft, table.heads)
         intake = Intake(db.session(), self.entity, names, actor=self.actor, at=request_instant())
         self._refuse_keyless(intake.match)
-        return intake.take(table.rows, MOST_ROWS), [name for name in names if name]
+        return intake.take(table.rows, MOST_ROWS, MOST_CHANGES), [name for name in names if name]
 
     def _refuse_keyless(self, match: Matcher) -> None:
         missing = [match.fields[name].label for name in match.missing_key()]

@@ -144,6 +144,7 @@ def _own_page(form: PasswordForm) -> Response:
     who = present()
     page: dict[str, Any] = {
         "title": who.actor.name,
+        "username": who.account.username,
         "password_form": form,
         "password_url": url_for("own_page.change_own_password"),
     }

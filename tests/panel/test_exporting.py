@@ -105,12 +105,13 @@ def test_figures_stay_figures_and_days_stay_days(hall):
 
     def book(session):
         entity = REGISTRY["leave_entry"]
-        values = {"year": 2026, "days": Decimal("-1.5"), "day": date(2026, 2, 9)}
-        values |= {"staff_id": staff, "leave_type_id": kind, "note": "-1.5"}
-        records.create(session, entity, values, actor=SYSTEM, at=utc_now())
+        for days in ("2", "-1.5"):
+            values = {"year": 2026, "days": Decimal(days), "day": date(2026, 2, 9)}
+            values |= {"staff_id": staff, "leave_type_id": kind, "note": days}
+            records.create(session, entity, values, actor=SYSTEM, at=utc_now())
 
     hall.work(book)
-    query = "?columns=year&columns=days&columns=day&columns=note&f.note.is=&f.kind.is=corrected"
+    query = "?columns=year&columns=days&columns=day&columns=note&f.kind.is=corrected&sort=days"
     assert export(browser, "leave_entry", query)[1] == ["2026", "-1.5", "2026-02-09", "'-1.5"]
     year, days, day, note = export(browser, "leave_entry", query, "xlsx")[1]
     assert (year, days, day.date(), note) == (2026, -1.5, date(2026, 2, 9), "'-1.5")

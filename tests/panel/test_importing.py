@@ -439,11 +439,19 @@ def test_what_is_no_table_is_refused_in_a_sentence_inp_4(hall, keeper, content):
     assert 'type="file"' in page
 
 
-def test_a_table_may_not_be_endless(hall, keeper, monkeypatch):
-    monkeypatch.setattr(importing, "MOST_ROWS", 3)
-    rows = [(f"C{n}", f"窗口 {n}", "局", "事") for n in range(4)]
-    text = words(upload(keeper, "unit", as_csv(UNIT[:2] + UNIT[3:], *rows)))
-    assert "The file has more than 3 rows." in text
+@pytest.mark.parametrize("limit", ["MOST_ROWS", "MOST_CHANGES"])
+def test_a_table_may_not_be_endless(hall, keeper, monkeypatch, limit):
+    rows = [(f"C{n}", f"窗口 {n}", "局", "事") for n in range(5)]
+    content = as_csv(UNIT[:2] + UNIT[3:], *rows)
+    monkeypatch.setattr(importing, limit, 3)
+    text = words(upload(keeper, "unit", content))
+    assert re.search(r"The file (has|changes) more than 3 (rows|records)\.", text)
+    assert "Split it into several files." in text
+    monkeypatch.setattr(importing, limit, 5)
+    page = upload(keeper, "unit", content)
+    confirm(keeper, "unit", page)
+    monkeypatch.setattr(importing, "MOST_CHANGES", 0)
+    assert figures(upload(keeper, "unit", content)) == {"same": 5}
 
 
 def test_a_file_of_more_than_ten_megabytes_is_refused(hall, keeper):
