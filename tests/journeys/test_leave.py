@@ -58,7 +58,7 @@ def test_of_a_pair_one_stays_until_a_substitute_has_accepted(desk):
     desk.done("staff.a2", "submit", second)
 
     refused = desk.act("lead.a", "approve", second)
-    assert "window A01 would have nobody on" in refused.text
+    assert "A/B partner 李梅 is away on" in refused.text
     assert "clause 2.1.2" in refused.text
     assert desk.see(second)["state"] == "submitted"
 
@@ -323,5 +323,5 @@ def test_bulk_approval_does_what_single_does_and_lists_what_it_cannot(desk):
     assert "Approve 2 records" in asked.text
     answer = desk.act("lead.a", "approve", one, two)
     assert "1 done, 1 not" in answer.text
-    assert "window A01 would have nobody" in answer.text
+    assert "A/B partner 李梅 is away" in answer.text
     assert [desk.see(request)["state"] for request in (one, two)] == ["approved", "submitted"]

@@ -224,4 +224,4 @@ def test_a_bulk_of_approvals_is_judged_one_after_the_other_x8(cast):
     requests = [half_day(cast, who) for who in ("mei", "chen")]
     answers = [cast.act("lin", one, "approve", clock(2, 10)) for one in requests]
     assert answers[0] is None
-    assert "window A01" in str(answers[1])
+    assert "A/B partner 李梅" in str(answers[1])

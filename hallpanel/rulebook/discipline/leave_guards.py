@@ -378,4 +378,4 @@ ON_SUBMISSION = (
     substitute_can_stand_in,
 )
 ON_COVER = (cover_is_open, substitute_can_stand_in)
-ON_APPROVAL = (blocked, window_unstaffed, both_of_pair_away)
+ON_APPROVAL = (blocked, both_of_pair_away, window_unstaffed)
