@@ -290,6 +290,7 @@ class Regulated(Base):
     icon: ClassVar[str] = "file-earmark-text"
     place: ClassVar[int] = 50
     everyday: ClassVar[bool] = False
+    files_on_form: ClassVar[bool] = False  # its form takes files, as its page always does
     shows_related: ClassVar[bool] = True
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-10)

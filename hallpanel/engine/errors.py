@@ -23,7 +23,8 @@ class Refusal(Exception):
     """A rule says no: one plain sentence for the person, with the clause it rests on.
 
     `why` is the reason alone; the panel puts "Cannot <transition>:" before and the clause after.
-    `then` says what the person can do next. `field` names the answer that is at fault, if one is.
+    `then` says what the person can do next. `field` names the answer that is at fault, if one is,
+    and `part` the part of the record's page where it can be mended, such as "attachments".
     """
 
     def __init__(
@@ -32,9 +33,11 @@ class Refusal(Exception):
         clause: str | None = None,
         then: Phrase | None = None,
         field: str | None = None,
+        part: str | None = None,
     ) -> None:
         super().__init__(str(why))
         self.why, self.clause, self.then, self.field = why, clause, then, field
+        self.part = part
 
 
 class Stale(Refusal):

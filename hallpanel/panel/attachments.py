@@ -8,6 +8,8 @@ import os
 import secrets
 import tempfile
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -36,13 +38,16 @@ MEGABYTE = 1024 * 1024
 LARGEST = 10 * MEGABYTE
 MOST_ON_A_RECORD = 50
 LONGEST_NAME = 120
+FIELD = "files"
+"""The field of a record's form that takes files."""
 CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A received file in the store."""
+    """A received file in the store, under the name its owner gave it."""
 
+    name: str
     path: Path
     size: int
     digest: str
@@ -74,14 +79,58 @@ def add(record: Regulated, actor: Actor) -> AnyResponse:
     """Keep the posted file on a record, or say in one sentence why not."""
     try:
         _refuse_outsiders(record, actor)
-        name = clean_name(_posted().filename)
-        kept = _receive(_posted(), name)
-        _attach(record, actor, name, kept)
-        flash(_("Attached: %(name)s", name=name), "success")
+        with received([_posted()]) as files:
+            put(record, actor, files)
+            db.session.commit()
+        flash(_("Attached: %(name)s", name=files[0].name), "success")
     except Refusal as refusal:
         db.session.rollback()
         flash(refusal_sentence(refusal), "danger")
     return redirect(f"{record_url(record.__tablename__, record.id)}#attachments", 303)
+
+
+@contextmanager
+def received(posted: Sequence[FileStorage]) -> Iterator[list[Kept]]:
+    """Posted files in the store for a block that notes them; if it fails, none of them stays.
+
+    Raises:
+        Refusal: one of them is of a kind that is not taken, or too large; it names the field.
+    """
+    files: list[Kept] = []
+    try:
+        for one in posted:
+            files.append(_receive(one, several=len(posted) > 1))
+        yield files
+    except BaseException as error:
+        # Of a commit that broke off nobody knows whether it holds: better a file too many.
+        if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+            discard(files)
+        raise
+
+
+def discard(files: Iterable[Kept]) -> None:
+    """Take received files out of the store again: nothing was noted of them."""
+    for one in files:
+        one.path.unlink(missing_ok=True)
+
+
+def put(record: Regulated, actor: Actor, files: Sequence[Kept]) -> None:
+    """Note received files with a record, in the caller's transaction."""
+    if not files:
+        return
+    _refuse_outsiders(record, actor, len(files))
+    for one in files:
+        attached = Attachment(
+            name=one.name,
+            stored_name=one.path.name,
+            media_type=one.media_type,
+            size=one.size,
+            digest=one.digest,
+            author_account_id=actor.account_id,
+            author=actor.name,
+            at=request_instant(),
+        )
+        comments.attach(db.session(), record, attached)
 
 
 def send(entity: type[Regulated], attachment_id: int) -> Response:
@@ -120,7 +169,7 @@ def _posted() -> FileStorage:
     return posted
 
 
-def _refuse_outsiders(record: Regulated, actor: Actor) -> None:
+def _refuse_outsiders(record: Regulated, actor: Actor, more: int = 1) -> None:
     if not may_attach(record, actor):
         raise NotAllowed(
             _l("files are attached while a record is under way, by those who have to do with it"),
@@ -129,11 +178,24 @@ def _refuse_outsiders(record: Regulated, actor: Actor) -> None:
     query = select(func.count(Attachment.id)).where(
         Attachment.table_name == record.__tablename__, Attachment.record_id == record.id
     )
-    if (db.session.scalar(query) or 0) >= MOST_ON_A_RECORD:
-        raise Refusal(_l("a record takes at most %(most)s files", most=MOST_ON_A_RECORD))
+    if (db.session.scalar(query) or 0) + more > MOST_ON_A_RECORD:
+        why = _l("a record takes at most %(most)s files", most=MOST_ON_A_RECORD)
+        raise Refusal(why, field=FIELD)
 
 
-def _receive(posted: FileStorage, name: str) -> Kept:
+def _receive(posted: FileStorage, *, several: bool) -> Kept:
+    """Keep one file; a refusal says which of several it is about."""
+    name = clean_name(posted.filename)
+    try:
+        return _stored(posted, name)
+    except Refusal as refusal:
+        refusal.field = FIELD
+        if several:
+            refusal.why = _l("%(name)s: %(why)s", name=name, why=refusal.why)
+        raise
+
+
+def _stored(posted: FileStorage, name: str) -> Kept:
     """Write the file beside its place, look into it, and move it there whole."""
     handle, draft = tempfile.mkstemp(dir=folder(), prefix="draft-")
     try:
@@ -149,7 +211,7 @@ def _receive(posted: FileStorage, name: str) -> Kept:
         raise Refusal(_l("the file could not be stored; nothing was saved")) from error
     finally:
         Path(draft).unlink(missing_ok=True)
-    return Kept(path, size, digest, media_type)
+    return Kept(name, path, size, digest, media_type)
 
 
 def _copy(posted: FileStorage, file: BinaryIO) -> tuple[int, str]:
@@ -161,28 +223,6 @@ def _copy(posted: FileStorage, file: BinaryIO) -> tuple[int, str]:
         digest.update(chunk)
         file.write(chunk)
     return size, digest.hexdigest()
-
-
-def _attach(record: Regulated, actor: Actor, name: str, kept: Kept) -> None:
-    """Note the file with its record; a file whose note is not saved does not stay."""
-    attached = Attachment(
-        name=name,
-        stored_name=kept.path.name,
-        media_type=kept.media_type,
-        size=kept.size,
-        digest=kept.digest,
-        author_account_id=actor.account_id,
-        author=actor.name,
-        at=request_instant(),
-    )
-    try:
-        comments.attach(db.session(), record, attached)
-        db.session.commit()
-    except BaseException as error:
-        # Of a commit that broke off nobody knows whether it holds: better a file too many.
-        if not (isinstance(error, DBAPIError) and error.connection_invalidated):
-            kept.path.unlink(missing_ok=True)
-        raise
 
 
 def _is_whole(path: Path, digest: str) -> bool:

@@ -195,12 +195,17 @@ class EntityView(ModelView):
         token = request.form.get("form_token", "").strip() or abort(400)
         table = self.entity.__tablename__
         try:
-            if not submission.claim(session, token, account, table, at):
-                session.rollback()
-                return submission.result(session, token, account)
-            record = records.create(session, self.entity, form.values(), actor=self.actor, at=at)
-            submission.keep_result(session, token, account, record.id)
-            session.commit()
+            with attachments.received(form.posted_files()) as files:
+                if not submission.claim(session, token, account, table, at):
+                    session.rollback()
+                    attachments.discard(files)
+                    return submission.result(session, token, account)
+                record = records.create(
+                    session, self.entity, form.values(), actor=self.actor, at=at
+                )
+                attachments.put(record, self.actor, files)
+                submission.keep_result(session, token, account, record.id)
+                session.commit()
         except Refusal as refusal:
             session.rollback()
             self._show_refusal(form, refusal)
@@ -248,15 +253,17 @@ class EntityView(ModelView):
         session = db.session()
         before = {name: getattr(record, name) for name in form.values()}
         try:
-            records.change(
-                session,
-                record,
-                form.values(),
-                actor=self.actor,
-                at=request_instant(),
-                version=version_seen(form["row_version"].data),
-            )
-            session.commit()
+            with attachments.received(form.posted_files()) as files:
+                records.change(
+                    session,
+                    record,
+                    form.values(),
+                    actor=self.actor,
+                    at=request_instant(),
+                    version=version_seen(form["row_version"].data),
+                )
+                attachments.put(record, self.actor, files)
+                session.commit()
         except Stale:
             session.rollback()
             return self._both_versions(form, before, record)
@@ -307,6 +314,7 @@ class EntityView(ModelView):
         conflict: list[tuple[str, str, str]] | None = None,
         then: Transition | None = None,
     ) -> str:
+        form.miss_files()
         page = {
             "title": title,
             "form": form,

@@ -8,9 +8,11 @@ from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from flask import url_for
+from flask import current_app, url_for
 from flask_wtf import FlaskForm
+from flask_wtf.file import MultipleFileField
 from sqlalchemy import or_, select
+from werkzeug.datastructures import FileStorage
 from wtforms import fields, validators
 from wtforms.fields import Choice, SelectChoice
 from wtforms.widgets import HiddenInput
@@ -21,7 +23,9 @@ from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated, Secrecy
 from hallpanel.engine.roles import Reach
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.workflow import Ask
+from hallpanel.panel import attachments
 from hallpanel.panel.extensions import db
+from hallpanel.panel.file_types import ACCEPTED_WORDS, BY_ENDING
 from hallpanel.panel.language import TranslatedForm, _, translate
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import choice_word
@@ -277,7 +281,20 @@ class DeclaredForm(TranslatedForm, FlaskForm):
         found = [
             (head, [self[name] for name in names if name in self]) for head, names in self.groups
         ]
+        if attachments.FIELD in self:
+            found.append((_("Attachments"), [self[attachments.FIELD]]))
         return [(head, members) for head, members in found if members]
+
+    def posted_files(self) -> list[FileStorage]:
+        """The files sent with it, where it takes any."""
+        return list(self[attachments.FIELD].data or ()) if attachments.FIELD in self else []
+
+    def miss_files(self) -> None:
+        """Say that a form that comes back has its files no more: no browser fills them in."""
+        if self.posted_files():
+            field = self[attachments.FIELD]
+            once_more = _("Choose the files once more.")
+            field.description = f"{field.description} {once_more}"
 
     def values(self) -> dict[str, Any]:
         """What was typed, by the names of the declared facts."""
@@ -305,6 +322,8 @@ def entity_form(
     made = {f.name: _field_for(entity, f) for f in declared}
     made["form_token"] = fields.StringField(widget=HiddenInput(), default=new_token)
     made["row_version"] = fields.StringField(widget=HiddenInput())
+    if entity.files_on_form:
+        made[attachments.FIELD] = _files_field()
     made["groups"] = _grouped(declared)
     form_class = type(f"{entity.__name__}Form", (DeclaredForm,), made)
     return _settled(form_class(obj=record, data=defaults))
@@ -327,6 +346,18 @@ def _field_for(entity: type[Regulated], declared: Field) -> Any:
     extra = {"render_kw": render_kw} if render_kw else {}
     default = _default(entity, declared)
     return make_field(declared, **extra, **({} if default is None else {"default": default}))
+
+
+def _files_field() -> Any:
+    """Files for the record, as many as are chosen at once."""
+    hint = _(
+        "Such as a certificate. Taken are %(kinds)s; each up to %(each)s MB, all up to %(all)s MB.",
+        kinds=ACCEPTED_WORDS,
+        each=attachments.LARGEST // attachments.MEGABYTE,
+        all=current_app.config["MAX_CONTENT_LENGTH"] // attachments.MEGABYTE,
+    )
+    render_kw = {"multiple": True, "accept": ",".join(BY_ENDING), "data-wide": True}
+    return MultipleFileField(_("Attachments"), description=hint, render_kw=render_kw)
 
 
 def _default(entity: type[Regulated], declared: Field) -> Any:

@@ -32,6 +32,9 @@ from hallpanel.panel.showing import (
     when_of,
 )
 
+PARTS = {"attachments": _l("To the attachments")}
+"""The parts of a record's page in which a refusal can be mended."""
+
 NOT_THERE = _l("there is no such record within your reach")
 MOST_AT_ONCE = 200
 MOST_FORESEEN = 12
@@ -71,6 +74,7 @@ class TransitionPage:
         left = [records.as_id(raw) for raw in request.form.getlist("left")[:MOST_AT_ONCE]]
         self.left = [number for number in left if number is not None]
         self.form = self._form()
+        self.parts: dict[int, str] = {}
 
     def answer(self) -> Response | str:
         """GET, or a bulk selection, asks; a confirmed POST acts."""
@@ -135,6 +139,7 @@ class TransitionPage:
                 may.append(act)
             else:
                 refused.append((line_of(record), *self._why(refusal)))
+                self._note_part(record.id, refusal)
                 self.left.append(record.id)
         return self._render(may, refused)
 
@@ -167,11 +172,26 @@ class TransitionPage:
         found = self._load()
         if len(found) > 1:
             return []
-        others = [t for t in workflow.offered(found[0], self.actor) if t is not self.transition]
+        return [*self._mending(found[0]), *self._others(found[0])]
+
+    def _note_part(self, record_id: int, refusal: Refusal) -> None:
+        if refusal.part is not None:
+            self.parts[record_id] = refusal.part
+
+    def _mending(self, record: Regulated) -> list[Button]:
+        """The way to the part of the record's page where what was refused can be put right."""
+        part = self.parts.get(record.id)
+        if part is None:
+            return []
+        url = f"{record_url(self.table, record.id)}#{part}"
+        return [Button(translate(PARTS[part]), url, "primary")]
+
+    def _others(self, record: Regulated) -> list[Button]:
+        others = [t for t in workflow.offered(record, self.actor) if t is not self.transition]
         return [
             Button(
                 translate(t.label),
-                url_for(f"{self.table}.act_view", verb=t.verb, id=found[0].id, url=self.back_url()),
+                url_for(f"{self.table}.act_view", verb=t.verb, id=record.id, url=self.back_url()),
                 "danger" if t.danger else "secondary",
                 sheet=True,
             )
@@ -218,6 +238,7 @@ class TransitionPage:
                 done.append((names[record_id], record_url(self.table, record_id)))
             else:
                 refused.append((names[record_id], *self._why(refusal)))
+                self._note_part(record_id, refusal)
         left = self._left_out()
         if len(names) == 1 and not left:
             return self._single(done, refused)
@@ -292,7 +313,8 @@ class TransitionPage:
             clause=clause_link(self.transition.clause),
             form_url=url_for(f"{self.table}.act_view", verb=self.transition.verb),
             refusals=refused,
-            next=[Button(_("Open the record"), record_url(self.table, record.id), "primary")],
+            next=self._mending(record)
+            or [Button(_("Open the record"), record_url(self.table, record.id), "primary")],
         )
         return render_template("hallpanel/act.html", page=page, crumbs=self._crumbs(page.title))
 

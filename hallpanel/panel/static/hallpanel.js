@@ -157,6 +157,14 @@
       if (mayLeave(closer.closest("dialog"))) closer.closest("dialog").close();
       return;
     }
+    const below = closest(event, "dialog a[href*='#']");
+    if (below && below.pathname === location.pathname && below.search === location.search) {
+      // It leads to a part of the page under the sheet, which must be shut first.
+      event.preventDefault();
+      below.closest("dialog").addEventListener("close", () => location.assign(below.href), { once: true });
+      below.closest("dialog").close();
+      return;
+    }
     const link = closest(event, "a[data-sheet]");
     if (!link || link.closest("dialog")) return;
     event.preventDefault();

@@ -160,6 +160,7 @@ def certificate_missing(act: Any) -> Refusal | None:
             days=record.days,
         ),
         then=_l("Attach it to the request, then submit again."),
+        part="attachments",
     )
 
 

@@ -71,6 +71,7 @@ class LeaveRequest(Regulated):
     parties = ("substitute",)
     approval = True
     icon = "calendar-heart"
+    files_on_form = True
     access = Access(
         read=STANDARD_REACH,
         create=(Role.STAFF, Role.HALL_ADMIN),
