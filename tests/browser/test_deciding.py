@@ -51,7 +51,7 @@ def test_what_waits_says_who_when_and_who_remains(page_of, asked):
     for words in ("李梅", "事假 0.5 天", "上午", "A01 剩 1 人，最低 1"):
         expect(row).to_contain_text(words)
     short = waiting(page, "2026-03-10")
-    expect(short).to_contain_text("A01 2026-03-10(周二)上午无人值守")
+    expect(short).to_contain_text("A/B 岗搭档陈晓 2026-03-10(周二)上午也不在岗")
     red, calm = (one.locator(".cover").first for one in (short, row))
     assert colour(red) == bad(page) != colour(calm)
 
@@ -78,7 +78,9 @@ def test_what_cannot_be_approved_says_why_and_offers_a_substitute(page_of, hall,
     page = page_of("lead.a", width=PHONE)
     waiting(page, "2026-03-10").get_by_role("link", name="批准", exact=True).tap()
     sheet = page.get_by_role("dialog")
-    expect(sheet.get_by_role("alert")).to_contain_text("不能批准：窗口 A01 2026-03-10(周二)上午")
+    expect(sheet.get_by_role("alert")).to_contain_text(
+        "不能批准：A/B 岗搭档陈晓 2026-03-10(周二)上午"
+    )
     expect(sheet.get_by_role("alert")).to_contain_text("2.1.2")
     expect(sheet.get_by_role("button", name="批准")).to_have_count(0)
     sheet.get_by_role("link", name="指定顶岗人").tap()
@@ -110,12 +112,12 @@ def test_many_are_approved_and_the_one_that_cannot_be_says_why(page_of, hall, as
     expect(bar).to_contain_text("已选 3 条")
     bar.get_by_role("button", name="批准", exact=True).click()
     sheet = page.get_by_role("dialog")
-    expect(sheet.get_by_role("alert")).to_contain_text("无人值守")
+    expect(sheet.get_by_role("alert")).to_contain_text("A/B 岗搭档陈晓")
     expect(sheet).to_contain_text("批准：2 条")
     sheet.get_by_role("button", name="批准", exact=True).click()
     expect(page.get_by_role("heading", name="已办好 2 条")).to_be_visible()
     expect(page.get_by_role("heading", name="未办成 1 条")).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="2026-03-10")).to_contain_text("无人值守")
+    expect(page.get_by_role("row").filter(has_text="2026-03-10")).to_contain_text("A/B 岗搭档陈晓")
     assert states(hall, asked) == ["approved", "approved", "submitted"]
 
 
@@ -149,11 +151,11 @@ def test_many_are_approved_without_a_script(page_of, hall, asked):
     page = page_of("lead.a", LIST, java_script_enabled=False)
     tick(page, hall, asked)
     page.get_by_role("button", name="批准", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("无人值守")
+    expect(page.get_by_role("alert")).to_contain_text("A/B 岗搭档陈晓")
     page.get_by_role("button", name="批准", exact=True).click()
     expect(page.get_by_role("heading", name="已办好 2 条")).to_be_visible()
     expect(page.get_by_role("heading", name="未办成 1 条")).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="2026-03-10")).to_contain_text("无人值守")
+    expect(page.get_by_role("row").filter(has_text="2026-03-10")).to_contain_text("A/B 岗搭档陈晓")
     assert states(hall, asked) == ["approved", "approved", "submitted"]
 
 
