@@ -37,7 +37,9 @@ DELEGATION = table(
     column("delegate_id", Integer),
     column("first_day", Date),
     column("last_day", Date),
+    column("state", String),
 )
+IN_FORCE = "granted"
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def _with_staff_and_grants(people: Select[Any], day: date) -> Select[Any]:
 
 
 def _on(day: date) -> ColumnElement[bool]:
-    return and_(DELEGATION.c.first_day <= day, DELEGATION.c.last_day >= day)
+    """Delegations for a day; one that was ended holds no more, whatever its days."""
+    days = and_(DELEGATION.c.first_day <= day, DELEGATION.c.last_day >= day)
+    return and_(days, DELEGATION.c.state == IN_FORCE)
 
 
 def _in_force(day: date) -> ColumnElement[bool]:

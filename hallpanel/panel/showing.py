@@ -25,6 +25,8 @@ TONES: dict[str, str] = {
     "refused": "danger",
     "withdrawn": "secondary",
     "cancelled": "secondary",
+    "granted": "success",
+    "ended": "secondary",
     "in_use": "success",
     "retired": "secondary",
     "confirmed": "success",
@@ -57,6 +59,8 @@ class Cell:
     tone: str | None = None
     icon: str | None = None
     title: str | None = None
+    edit: Any = None
+    """The pencil with which the fact is changed where it stands; None where it is not."""
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def upgrade() -> None:
     sa.Column('code', sa.String(length=30), nullable=False),
     sa.Column('name', sa.String(length=40), nullable=False),
     sa.Column('letter', sa.String(length=2), nullable=False),
-    sa.Column('tone', sa.String(length=20), nullable=False),
+    sa.Column('tone', sa.String(length=32), nullable=False),
     sa.Column('entitlement', sa.String(length=32), nullable=False),
     sa.Column('days_a_year', sa.Numeric(precision=10, scale=1), nullable=True),
     sa.Column('counts', sa.String(length=32), nullable=False),
@@ -210,6 +210,7 @@ def upgrade() -> None:
     sa.Column('retired_on', sa.Date(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("tone IN ('success', 'warning', 'danger', 'info', 'secondary')", name=op.f('ck_leave_type_tone_known')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_leave_type')),
     sa.UniqueConstraint('code', name=op.f('uq_leave_type_code')),
     sa.UniqueConstraint('name', name=op.f('uq_leave_type_name'))
@@ -512,6 +513,7 @@ def upgrade() -> None:
     sa.Column('delegator_id', sa.Integer(), nullable=False),
     sa.Column('delegate_id', sa.Integer(), nullable=False),
     sa.Column('unit_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=32), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['delegate_id'], ['staff.id'], name=op.f('fk_delegation_delegate_id_staff'), ondelete='RESTRICT'),
@@ -524,7 +526,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_delegation_delegator_id'), ['delegator_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_delegation_first_day'), ['first_day'], unique=False)
         batch_op.create_index(batch_op.f('ix_delegation_last_day'), ['last_day'], unique=False)
+        batch_op.create_index(batch_op.f('ix_delegation_state'), ['state'], unique=False)
         batch_op.create_index(batch_op.f('ix_delegation_unit_id'), ['unit_id'], unique=False)
+        batch_op.create_index('ix_delegation_unit_state', ['unit_id', 'state', 'id'], unique=False)
 
     op.create_table('leave_request',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -752,7 +756,9 @@ def downgrade() -> None:
 
     op.drop_table('leave_request')
     with op.batch_alter_table('delegation', schema=None) as batch_op:
+        batch_op.drop_index('ix_delegation_unit_state')
         batch_op.drop_index(batch_op.f('ix_delegation_unit_id'))
+        batch_op.drop_index(batch_op.f('ix_delegation_state'))
         batch_op.drop_index(batch_op.f('ix_delegation_last_day'))
         batch_op.drop_index(batch_op.f('ix_delegation_first_day'))
         batch_op.drop_index(batch_op.f('ix_delegation_delegator_id'))

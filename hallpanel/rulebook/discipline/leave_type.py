@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
 from hallpanel.engine.entity import REFERENCE, ListView, Regulated, Secrecy, column
@@ -37,6 +38,19 @@ class DecidedBy(StrEnum):
     FILED = "filed"
 
 
+class Tone(StrEnum):
+    """The colours in which the calendar marks a day; each is told apart in light and in dark."""
+
+    GREEN = "success"
+    AMBER = "warning"
+    RED = "danger"
+    BLUE = "info"
+    GREY = "secondary"
+
+
+KNOWN_TONES = tuple(tone.value for tone in Tone)
+
+
 class LeaveType(Regulated):
     """A kind of leave with its allowance and its rules, as data."""
 
@@ -48,11 +62,24 @@ class LeaveType(Regulated):
     unit_bound = False
     retires = True
     access = REFERENCE
+    __table_args__ = (CheckConstraint(f"tone IN {KNOWN_TONES}", name="tone_known"),)
 
     code: Mapped[str] = column(_l("Code"), secrecy=Secrecy.PUBLIC, length=30, unique=True)
     name: Mapped[str] = column(_l("Name"), secrecy=Secrecy.PUBLIC, length=40, unique=True)
     letter: Mapped[str] = column(_l("Letter in the calendar"), secrecy=Secrecy.PUBLIC, length=2)
-    tone: Mapped[str] = column(_l("Colour"), secrecy=Secrecy.PUBLIC, length=20, default="primary")
+    tone: Mapped[Tone] = column(
+        _l("Colour"),
+        secrecy=Secrecy.PUBLIC,
+        default=Tone.BLUE,
+        labels={
+            "success": _l("Green"),
+            "warning": _l("Amber"),
+            "danger": _l("Red"),
+            "info": _l("Blue"),
+            "secondary": _l("Grey"),
+        },
+        hint=_l("Of its days in the calendar."),
+    )
     entitlement: Mapped[Entitlement] = column(
         _l("Allowance"),
         group=DAYS,
