@@ -94,6 +94,9 @@ def _without_role(entity: Entity) -> Iterator[DeclarationError]:
 def _foreign_states(entity: Entity) -> Iterator[DeclarationError]:
     workflow = entity.workflow
     if workflow is None:
+        if entity.parties_while is not None:
+            hint = "take parties_while away: without it they always read the record"
+            yield _error("E07", entity, "it has no states for its parties to read it in", hint)
         return
     kind = type(workflow.initial)
     for transition in workflow.transitions:
@@ -104,6 +107,13 @@ def _foreign_states(entity: Entity) -> Iterator[DeclarationError]:
                 f"transition {transition.verb!r} names a state of another entity",
                 f"use the members of {entity.__name__}.State",
             )
+    if not all(isinstance(state, kind) for state in entity.parties_while or ()):
+        yield _error(
+            "E07",
+            entity,
+            "parties_while names a state of another entity",
+            f"use the members of {entity.__name__}.State",
+        )
 
 
 def _double_verbs(entity: Entity) -> Iterator[DeclarationError]:

@@ -12,7 +12,17 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, false, or_
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    or_,
+)
 from sqlalchemy.orm import (
     Mapped,
     MappedColumn,
@@ -273,6 +283,7 @@ class Regulated(Base):
     unit_bound: ClassVar[bool] = True
     owner: ClassVar[str | None] = None
     parties: ClassVar[tuple[str, ...]] = ()
+    parties_while: ClassVar[tuple[StrEnum, ...] | None] = None  # the states they read it in; all
     retires: ClassVar[bool] = False
     approval: ClassVar[bool] = False
     access: ClassVar[Access]
@@ -425,11 +436,14 @@ def _unit_column(entity: type[Regulated]) -> Any:
 
 
 def _own_rows(entity: type[Regulated], actor: Actor) -> ColumnElement[bool] | None:
-    columns = [owner_column(entity)] if entity.owner else []
-    columns += [f"{party}_id" for party in entity.parties]
-    if actor.staff_id is None or not columns:
+    """A person's own records, and those in which they are named, as long as that concerns them."""
+    if actor.staff_id is None or not (entity.owner or entity.parties):
         return None
-    return or_(*(getattr(entity, name) == actor.staff_id for name in columns))
+    own = [getattr(entity, owner_column(entity)) == actor.staff_id] if entity.owner else []
+    named = [getattr(entity, f"{party}_id") == actor.staff_id for party in entity.parties]
+    if named and entity.parties_while is not None:
+        named = [and_(entity.state.in_(entity.parties_while), or_(*named))]
+    return or_(*own, *named)
 
 
 def covers(entity: type[Regulated], record: Regulated, actor: Actor, role: Role) -> bool:

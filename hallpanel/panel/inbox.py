@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from hallpanel.engine import outbox, records
@@ -72,6 +72,9 @@ def opened(message_id: int) -> Response:
     if message is None:
         abort(404)
     if message.table_name not in REGISTRY or message.record_id is None:
+        return redirect(url_for("inbox.index"), 303)
+    if records.find(db.session(), REGISTRY[message.table_name], message.record_id) is None:
+        flash(_("The record of this message is no longer within your reach."), "info")
         return redirect(url_for("inbox.index"), 303)
     return redirect(record_url(message.table_name, message.record_id), 303)
 

@@ -263,6 +263,16 @@ CHECKED = {
         "E13",
         "'witness' is named as a person of the record but is no relation to staff",
     ),
+    "E07 parties without a state to read it in": (
+        {"parties": ("owner",), "parties_while": (Wordless.DRAFT,)},
+        "E07",
+        "it has no states for its parties to read it in",
+    ),
+    "E07 parties in a state of another entity": (
+        {**flow(), "parties_while": (Wordless.DRAFT,)},
+        "E07",
+        "parties_while names a state of another entity",
+    ),
     "E14 a limit that starts with nothing": (
         {**flow(), "deadlines": (limit(starts=("submit",)),)},
         "E14",

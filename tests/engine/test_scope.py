@@ -91,11 +91,11 @@ def test_each_role_reaches_its_rows_x1(empty_engine, entities, actor, rows):
     table = LeaveRequest.__table__
     with empty_engine.begin() as connection:
         connection.exec_driver_sql(
-            "CREATE TABLE leave_request (id, staff_id, unit_id, substitute_id)"
+            "CREATE TABLE leave_request (id, staff_id, unit_id, substitute_id, state)"
         )
         for number, row in enumerate(ROWS):
             connection.exec_driver_sql(
-                "INSERT INTO leave_request VALUES (?, ?, ?, ?)", (number, *row)
+                "INSERT INTO leave_request VALUES (?, ?, ?, ?, 'submitted')", (number, *row)
             )
         query = select(table.c.id)
         found = connection.scalars(query if criterion is None else query.where(criterion))

@@ -94,6 +94,8 @@ class LeaveRequest(Regulated):
 
     GRANTED = (State.APPROVED, State.HANDED_OVER)
     BEFORE_LEAVE = (State.DRAFT, State.SUBMITTED, *GRANTED)
+    # Who stands in is asked with the submission; why a colleague was away is not theirs to keep.
+    parties_while = (State.SUBMITTED, *GRANTED, State.ON_LEAVE, State.OVERSTAYED)
     state_words = {"handed_over": _l("Handed over")}
 
     staff: Mapped[Staff] = related(_l("Member of staff"), filter=True, form=False)
