@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from hallpanel.engine import audit
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
-from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
+from hallpanel.engine.store import Base, Json, UtcDateTime, enum_by_value
 from hallpanel.engine.words import _l
 from hallpanel.guard import passwords, sessions
 
@@ -41,6 +41,7 @@ class Account(Base):
     demonstration: Mapped[bool] = mapped_column(default=False, server_default=false())
     language: Mapped[str | None] = mapped_column(String(20))
     theme: Mapped[str | None] = mapped_column(String(10))
+    views: Mapped[dict[str, list[list[str]]] | None] = mapped_column(Json)
     mail: Mapped[str | None] = mapped_column(String(LONGEST_MAIL))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -7,14 +7,14 @@ view class of its own.
 
 from typing import Any
 
-from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import abort, flash, jsonify, redirect, render_template, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from hallpanel.engine import records, submission
-from hallpanel.engine.entity import REGISTRY, Kind, Regulated
+from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import Refusal, Stale
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.workflow import Transition
@@ -23,8 +23,10 @@ from hallpanel.panel import (
     exporting,
     extra_parameters,
     importing,
+    inline,
     month_pages,
     remarks,
+    saved_views,
 )
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import (
@@ -38,7 +40,7 @@ from hallpanel.panel.language import _, followed, translate
 from hallpanel.panel.lists import ListPageMaker
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import record_page
-from hallpanel.panel.showing import Button, record_url, shown
+from hallpanel.panel.showing import Button, cell, record_url, shown
 from hallpanel.panel.surroundings import figures
 from hallpanel.panel.transitions import TransitionPage, clause_link, lowered
 
@@ -136,7 +138,18 @@ class EntityView(ModelView):
             page.import_url = url_for(".import_view")
         if self.entity.calendar_view is not None:
             page.extra.append(Button(_("Calendar"), url_for(".calendar_view"), icon="calendar3"))
+        saved_views.lay_on(page, self.entity)
         return render_template(self.list_template, page=page, crumbs=self._crumbs())
+
+    @expose("/views/keep/", methods=("POST",))
+    def keep_view(self) -> Answer:
+        """Keep what the list shows under a name."""
+        return saved_views.keep(self.entity)
+
+    @expose("/views/drop/", methods=("POST",))
+    def drop_view(self) -> Answer:
+        """Forget a kept view."""
+        return saved_views.drop(self.entity)
 
     # one record
 
@@ -293,17 +306,17 @@ class EntityView(ModelView):
 
     def _show_refusal(self, form: DeclaredForm, refusal: Refusal) -> None:
         """A rule's objection stands beside its field, or on top."""
-        clause = refusal.clause or self.entity.clause
-        text = _(
-            "Cannot save: %(why)s (clause %(clause)s)",
-            why=translate(refusal.why),
-            clause=clause,
-        )
-        text = followed(text, refusal.then)
+        text = followed(self._cannot_save(refusal), refusal.then)
         if refusal.field and refusal.field in form:
             form[refusal.field].errors = [*form[refusal.field].errors, text]
         else:
             form.form_errors.append(text)
+
+    def _cannot_save(self, refusal: Refusal) -> str:
+        clause = refusal.clause or self.entity.clause
+        return _(
+            "Cannot save: %(why)s (clause %(clause)s)", why=translate(refusal.why), clause=clause
+        )
 
     def _form_page(
         self,
@@ -414,11 +427,12 @@ class EntityView(ModelView):
         form = entity_form(self.entity, wanted[:1], record)
         extra_parameters.note(self.entity, (one.name for one in form), record)
         if not form.validate():
-            words = "；".join(str(e) for errors in form.errors.values() for e in errors)
-            return Response(words, 422, mimetype="text/plain")
-        return self._update_inline(form, record)
+            return _unsaved(
+                " ".join(str(e) for errors in form.errors.values() for e in errors), 422
+            )
+        return self._update_inline(form, record, wanted[0])
 
-    def _update_inline(self, form: DeclaredForm, record: Regulated) -> Answer:
+    def _update_inline(self, form: DeclaredForm, record: Regulated, fact: Field) -> Answer:
         session = db.session()
         try:
             records.change(
@@ -430,10 +444,20 @@ class EntityView(ModelView):
                 version=version_seen(request.form.get("version")),
             )
             session.commit()
+        except Stale as stale:
+            session.rollback()
+            then = _("Load the page again to see what it is now.")
+            return _unsaved(followed(self._cannot_save(stale), then), 409)
         except Refusal as refusal:
             session.rollback()
-            return Response(translate(refusal.why), 409, mimetype="text/plain")
-        return str(record.version)
+            return _unsaved(followed(self._cannot_save(refusal), refusal.then), 409)
+        value = getattr(record, fact.column)
+        return jsonify(
+            version=record.version,
+            text=cell(self.entity, fact.name, value, None).text,
+            value=inline.typed(inline.inputs([fact])[fact.name], value),
+            said=_("Saved: %(record)s", record=record.display()),
+        )
 
     # what people add
 
@@ -478,3 +502,10 @@ class EntityView(ModelView):
         if self.entity.calendar_view is None:
             abort(404)
         return month_pages.answer(self.entity, self.actor)
+
+
+def _unsaved(sentence: str, code: int) -> AnyResponse:
+    """Why a script's edit was not saved, as the error pages tell a script."""
+    answer = jsonify(error=sentence)
+    answer.status_code = code
+    return answer

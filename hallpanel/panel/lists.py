@@ -23,6 +23,7 @@ from hallpanel.engine.scope import Actor
 from hallpanel.engine.workflow import Transition
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import lookup_url
+from hallpanel.panel.inline import InlineEdits
 from hallpanel.panel.language import _, format_number, listed, translate
 from hallpanel.panel.record_page import clock_chip
 from hallpanel.panel.showing import (
@@ -138,7 +139,11 @@ class ListPage:
     new_label: str = ""
     export_urls: list[tuple[str, str]] = field(default_factory=list)
     import_url: str | None = None
-    saved_views: list[tuple[str, str]] = field(default_factory=list)
+    saved_views: list[Any] = field(default_factory=list)
+    save_view_url: str | None = None
+    drop_view_url: str | None = None
+    view_query: str = ""
+    inputs: list[Any] = field(default_factory=list)
     extra: list[Button] = field(default_factory=list)
 
 
@@ -194,6 +199,7 @@ class ListPageMaker:
         self.table = entity.__tablename__
         self.asked = read_asked(request.args)
         self.columns = chosen_columns(entity, request.args)
+        self.edits = InlineEdits(entity, actor, self.columns)
         needed = dict.fromkeys((*self.columns, *self._decisive()))
         self.listing = Listing(entity, self.asked, tuple(needed))
         self._names: dict[tuple[str, str], str] = {}
@@ -203,7 +209,7 @@ class ListPageMaker:
         facts = self.entity.fields()
         wanted = ["state", "turn", "unit"] if self.entity.workflow is not None else []
         people = [*self.entity.parties, *([self.entity.owner] if self.entity.owner else [])]
-        return [name for name in (*wanted, *people) if name in facts]
+        return [name for name in (*wanted, *people, *self.edits.decisive()) if name in facts]
 
     def page(self, count: int) -> ListPage:
         """Lay the page out; `count` is the capped count, asked for with other figures."""
@@ -238,6 +244,7 @@ class ListPageMaker:
             first_url=self._here() if self.asked.after or self.asked.before else None,
             previous_url=self._here(before=found.previous) if found.previous else None,
             next_url=self._here(after=found.next) if found.next else None,
+            inputs=list(self.edits.form),
         )
 
     # the address
@@ -363,7 +370,9 @@ class ListPageMaker:
     # rows
 
     def _row(self, row: Row) -> ListRow:
-        offered = self._offered(row)
+        judged = self.entity.workflow is not None or self.edits.facts
+        shadow = _Shadow(self.entity, row) if judged else None
+        offered, edits = self._offered(row, shadow), self.edits.of(row, shadow)
         first = [t for t in offered if t.awaited or t.bulk][:2]
         rest = [t for t in offered if t not in first]
         return ListRow(
@@ -371,7 +380,10 @@ class ListPageMaker:
             row.version,
             record_url(self.table, row.id),
             selectable=any(t.bulk for t in offered),
-            cells=[*(self._cell(name, row) for name in self.columns), *self._limit_cell(row)],
+            cells=[
+                *(replace(self._cell(name, row), edit=edits.get(name)) for name in self.columns),
+                *self._limit_cell(row),
+            ],
             actions=[self._button(transition, row) for transition in first],
             more=[self._button(transition, row) for transition in rest],
         )
@@ -406,11 +418,10 @@ class ListPageMaker:
         text = _("%(state)s: %(turn)s", state=state_word(self.entity, state), turn=turn)
         return Cell("chip", text, tone=tone_of(state))
 
-    def _offered(self, row: Row) -> list[Transition]:
+    def _offered(self, row: Row, shadow: Any) -> list[Transition]:
         """What the actor may try on a row, judged by its listed facts; no query a row."""
         if self.entity.workflow is None or row.values.get("state") is None:
             return []
-        shadow = _Shadow(self.entity, row)
         found = []
         for transition in self.entity.workflow.leaving(row.values["state"]):
             own = transition.by.decides and shadow.concerns(self.actor)

@@ -75,6 +75,7 @@ SPOILT = {
     "choose_language": {"next": "//evil.example"},
     "choose_theme": {"next": "//evil.example"},
     "delete_view": {"id": "999999"},
+    "keep_view": {"label": "x" * 41},
     "login": {"username": "nobody"},
 }
 BEYOND = ("0", "-1", "999999", "abc", "1,2", "", "²", "9" * 400, "1e1", " 1 ", "1;2", "\u0661")

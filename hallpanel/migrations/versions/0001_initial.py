@@ -495,6 +495,7 @@ def upgrade() -> None:
     sa.Column('demonstration', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('language', sa.String(length=20), nullable=True),
     sa.Column('theme', sa.String(length=10), nullable=True),
+    sa.Column('views', sa.Text(), nullable=True),
     sa.Column('mail', sa.String(length=254), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('failures >= 0', name=op.f('ck_account_failures_counted')),

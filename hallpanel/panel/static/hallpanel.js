@@ -375,7 +375,8 @@
 
   /* Good news leaves by itself; everything else stays until it is read. */
   const toasts = make("div", { class: "toasts", role: "status", "aria-live": "polite" });
-  for (const flash of document.querySelectorAll('[data-flash="success"], [data-flash="info"]')) {
+  body.append(toasts);
+  const toast = (flash) => {
     const close = make("button", { type: "button", class: "icon-button", "aria-label": word("Close") });
     close.append(cross());
     close.addEventListener("click", () => flash.remove());
@@ -385,8 +386,90 @@
     let clock = setTimeout(() => flash.remove(), 7000);
     flash.addEventListener("mouseenter", () => clearTimeout(clock));
     flash.addEventListener("mouseleave", () => { clock = setTimeout(() => flash.remove(), 3000); });
-  }
-  if (toasts.children.length) body.append(toasts);
+  };
+  document.querySelectorAll('[data-flash="success"], [data-flash="info"]').forEach(toast);
+
+  /* A fact is changed where it stands: its pencil puts an input in the place of its words. */
+  let edits = 0;
+  const templateOf = (place) => document.querySelector(`template[data-inline-form="${place.dataset.inline}"]`).content;
+  const shutEdit = (place) => {
+    place.querySelector("form")?.remove();
+    place.classList.remove("inline-open");
+    place.querySelector("[data-inline-open]").focus();
+  };
+  const showFact = (place, said) => {
+    const text = place.querySelector("[data-inline-text]");
+    place.dataset.value = said.value;
+    place.closest("tr").dataset.version = said.version;
+    (text.querySelector("a") || text).replaceChildren(said.text || make("span", { class: "nothing" }, "—"));
+    const flash = templateOf(place).lastElementChild.cloneNode(true);
+    flash.querySelector("span").textContent = said.said;
+    toast(flash);
+  };
+  const sendEdit = async (place, form) => {
+    const { id, version } = place.closest("tr").dataset;
+    const data = new URLSearchParams([...new FormData(form), ["list_form_pk", id], ["version", version]]);
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: data, headers: { Accept: "application/json" }, credentials: "same-origin" });
+      const said = await answer.json();
+      return answer.ok ? said : { error: said.error || form.dataset.failed };
+    } catch (problem) {
+      return { error: form.dataset.failed };
+    }
+  };
+  const openEdit = (place) => {
+    const form = templateOf(place).firstElementChild.cloneNode(true);
+    const input = form.querySelector("[data-inline-input]");
+    const error = form.querySelector(".field-error");
+    input.id = `inline-${++edits}`;
+    error.id = `${input.id}-error`;
+    input.value = place.dataset.value;
+    input.setAttribute("aria-label", place.querySelector("[data-inline-open]").getAttribute("aria-label"));
+    input.setAttribute("aria-describedby", error.id);
+    const complain = (sentence) => {
+      error.textContent = sentence;
+      input.setAttribute("aria-invalid", "true");
+      input.classList.add("is-invalid");
+      input.focus();
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (form.dataset.sent) return;
+      if (input.validity.badInput) { complain(input.validationMessage); return; }
+      form.dataset.sent = "yes";
+      form.querySelector("[type=submit]").setAttribute("aria-busy", "true");
+      error.textContent = "";
+      const said = await sendEdit(place, form);
+      delete form.dataset.sent;
+      form.querySelector("[type=submit]").removeAttribute("aria-busy");
+      if (said.error) { complain(said.error); return; }
+      showFact(place, said);
+      if (form.isConnected) shutEdit(place);
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      if (event.key === "Escape") {
+        event.preventDefault();
+        event.stopPropagation();
+        shutEdit(place);
+      } else if (event.key === "Enter" && event.target === input) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+    });
+    form.querySelector("[data-inline-cancel]").addEventListener("click", () => shutEdit(place));
+    place.append(form);
+    place.classList.add("inline-open");
+    input.focus();
+    if (input.select) input.select();
+  };
+  document.addEventListener("click", (event) => {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const pencil = closest(event, "[data-inline-open]");
+    if (!pencil) return;
+    event.preventDefault();
+    openEdit(pencil.closest("[data-inline]"));
+  });
 
   /* Short cuts. */
   document.addEventListener("keydown", (event) => {
