@@ -1,5 +1,6 @@
 # make run    set up everything and serve the panel on http://127.0.0.1:8000 (PORT= and ADDRESS= change it)
 # make test   set up everything and run all tests
+# make faults repeat what may go wrong many times over (about an hour); figures in build/faults.jsonl
 # make lint   style and types only
 # make messages   collect the words of the screen into the catalogues
 # make coverage   the tests without browser, with what they do not reach
@@ -10,7 +11,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test lint messages coverage clean
+.PHONY: run test faults lint messages coverage clean
 
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
@@ -36,6 +37,9 @@ run: $(READY) $(COMPILED)
 
 test: lint $(COMPILED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+faults: $(READY) $(COMPILED)
+	HALLPANEL_TEST_LONG=yes $(BIN)/python -m pytest tests/faults
 
 lint: $(READY)
 	$(BIN)/ruff check

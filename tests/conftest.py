@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.machine", "tests.databases", "tests.cast"]
+pytest_plugins = ["tests.machine", "tests.databases", "tests.cast", "tests.faults.figures"]
 
-LONGEST = ("test_every_page.py", "test_malformed.py")
+LONGEST = ("test_every_page.py", "test_f11_malformed.py")
 
 # How long an example takes says something about the machine, and nothing about the hall.
 settings.register_profile(
