@@ -3,14 +3,9 @@
 from sqlalchemy import update
 
 from hallpanel.engine.entity import REGISTRY
-from hallpanel.engine.roles import Role
 from hallpanel.engine.store import Base
 from hallpanel.panel.extensions import db
-
-
-def edited_by_the_hall():
-    """The tables whose records the hall administrator edits."""
-    return [t for t, entity in REGISTRY.items() if Role.HALL_ADMIN in entity.access.edit]
+from tests.panel.pages import edited_by_the_hall
 
 
 def touch(hall, table, record_id):
@@ -48,13 +43,8 @@ def test_every_fact_edited_in_a_list_finds_that_it_is_late_con_4(hall, figures):
         facts = [one.name for one in REGISTRY[table].fields().values() if one.inline]
         for record_id in hall.ids(table)[:1] if facts else []:
             before = hall.see(table, record_id)
-            for version in (
-                str(before["version"] - 1),
-                str(before["version"] + 1),
-                "",
-                "abc",
-                None,
-            ):
+            older, newer = before["version"] - 1, before["version"] + 1
+            for version in (older, newer, "", "abc", None):
                 late = {"list_form_pk": record_id, "version": version, facts[0]: "3"}
                 answer = admin.post(f"/admin/{table}/ajax/update/", late)
                 assert answer.status_code == 409, (table, version)

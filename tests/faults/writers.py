@@ -1,7 +1,7 @@
 """Four processes that file leave requests as fast as they can, until they are killed.
 
-`python -m tests.faults.writers URL FOLDER` starts them and prints "ready". Each writes a number into
-its own file of the folder as soon as the database has confirmed it: what the client knows is saved.
+`python -m tests.faults.writers URL FOLDER` starts them. Each writes a number into its own file of
+the folder as soon as the database has confirmed it: what the client knows to be saved.
 """
 
 import os
@@ -41,7 +41,8 @@ def file_requests(url: str, acknowledged: Path, writer: int) -> None:
                 record = records.create(session, entity, values, actor=SYSTEM, at=AT)
                 session.commit()
                 number = record.number
-            print(number, file=file, flush=True)
+            file.write(f"{number}\n")
+            file.flush()
 
 
 def main(url: str, folder: Path) -> None:
@@ -50,7 +51,6 @@ def main(url: str, folder: Path) -> None:
     for writer in range(WRITERS):
         if os.fork() == 0:
             file_requests(url, folder / f"{writer}.txt", writer)
-    print("ready", flush=True)
     signal.pause()
 
 

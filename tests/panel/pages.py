@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from hallpanel.engine.entity import REGISTRY
+from hallpanel.engine.roles import Role
 
 # What may stand in an address for each of its parts; a record's id is added by the test.
 PARTS = {
@@ -20,6 +21,11 @@ PARTS = {
     "verb": "approve",
 }
 OF_A_RECORD = ("details", "edit", "delete", "act", "comment", "attach", "action")
+
+
+def edited_by_the_hall():
+    """The tables whose records the hall administrator edits."""
+    return [t for t, entity in REGISTRY.items() if Role.HALL_ADMIN in entity.access.edit]
 
 
 def rules(app, method):

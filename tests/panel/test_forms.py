@@ -16,6 +16,7 @@ from hallpanel.engine.words import _l
 from hallpanel.panel.extensions import db
 from hallpanel.panel.forms import DeclaredForm, field_kinds, make_field
 from tests.panel.door import COOKIE
+from tests.panel.pages import edited_by_the_hall
 
 REQUESTS = "/admin/leave_request/"
 NEW = f"{REQUESTS}new/"

@@ -1,7 +1,7 @@
 """Defects of the stack that must not come back, by the row of the list in which each was seen.
 
 The other rows have their tests, named by them, where the mend lives: 5, 9, 10, 13, 15, 20, 21, 25,
-27, 28, 29, 32, 33, 37 beside the panel's and the engine's modules, 7 in test_f11_malformed.py, 11 in
+27, 28, 29, 32, 33, 37 beside the panel's and the engine's modules, 7 among the faults, 11 in
 test_attachments.py, 12 in test_exporting.py, 36 in test_importing.py. Row 34, PostgreSQL's
 row-level security as a second wall, is not built yet; what stands in its place is the ORM hook.
 """
