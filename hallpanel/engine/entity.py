@@ -4,7 +4,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -33,9 +33,10 @@ from sqlalchemy.orm import (
 )
 
 from hallpanel.engine import scope
+from hallpanel.engine.approval import LADDER
 from hallpanel.engine.errors import DeclarationError, Refusal
 from hallpanel.engine.exact import Exact
-from hallpanel.engine.roles import Reach, Role
+from hallpanel.engine.roles import ROLE_LABELS, Reach, Role
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
 from hallpanel.engine.words import STATES, Phrase, _l
@@ -377,6 +378,10 @@ class Regulated(Base):
         told = [fact.display() if isinstance(fact, Regulated) else fact for fact in facts]
         return " · ".join(str(fact) for fact in told if fact is not None) or f"#{self.id}"
 
+    def in_a_sentence(self) -> Phrase:
+        """How a message to people names the record, so that they need not look it up."""
+        return _l("%(thing)s %(name)s", thing=self.label, name=self.display())
+
     def decider_note(self, session: Session) -> tuple[Phrase, bool] | None:
         """What whoever decides should know at a glance, and whether it is a warning."""
         return None
@@ -637,7 +642,9 @@ def _add_standard_columns(cls: type[Regulated], fields: dict[str, Field]) -> Non
     if cls.approval:
         mapped = _traced(enum_by_value(Role), index=True, sort_order=81)
         _add_column(cls, "turn", Mapped[Role | None], mapped)
-        fields["turn"] = _engine_field("turn", _l("Whose turn"), Kind.CHOICE, Role, optional=True)
+        turn = _engine_field("turn", _l("Whose turn"), Kind.CHOICE, Role, optional=True)
+        # Only who may stand on the ladder can be waited for.
+        fields["turn"] = replace(turn, choice_labels={r.value: ROLE_LABELS[r] for r in LADDER})
     if cls.retires:
         _add_column(cls, "retired_on", Mapped[date | None], _traced(sort_order=82))
         fields["retired_on"] = _engine_field(

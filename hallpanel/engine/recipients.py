@@ -138,7 +138,9 @@ class HoldersOf:
         return accounts_with_role(session, self.role, getattr(record, "unit_id", None), at)
 
     def named(self, session: Session, record: Any) -> list[Phrase | str]:
-        """The role's word."""
+        """The role's word; of a record without a unit there is no lead."""
+        if self.role is Role.LEAD and getattr(record, "unit_id", None) is None:
+            return []
         return [ROLE_LABELS[self.role]]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from hallpanel.engine import records
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import Kind
+from hallpanel.engine.recipients import HoldersOf
 from hallpanel.engine.roles import Role
 from hallpanel.engine.who import Holds
 from hallpanel.engine.words import Phrase, _l
@@ -39,7 +40,11 @@ def clear_day(act: Act) -> None:
 
 
 def retirement(clause: str, roles: tuple[Role, ...]) -> Workflow:
-    """The workflow of a thing that is used until it is retired, by those who may edit it."""
+    """The workflow of a thing that is used until it is retired, by those who may edit it.
+
+    The lead of the unit whose window, person or self it is, is told.
+    """
+    lead = (HoldersOf(Role.LEAD),)
     day = Ask("retired_on", _l("Retired on"), Kind.DAY, optional=True, hint=_l("Empty: today."))
     by = Holds(*roles, decides=False)
     return Workflow(
@@ -52,7 +57,10 @@ def retirement(clause: str, roles: tuple[Role, ...]) -> Workflow:
             clause=clause,
             asks=(day,),
             then=note_day,
+            tells=lead,
             danger=True,
         ),
-        Transition("restore", Use.RETIRED, Use.IN_USE, by=by, clause=clause, then=clear_day),
+        Transition(
+            "restore", Use.RETIRED, Use.IN_USE, by=by, clause=clause, then=clear_day, tells=lead
+        ),
     )

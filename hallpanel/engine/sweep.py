@@ -138,14 +138,14 @@ def _tell_of(session: Session, fired: Fired, at: datetime) -> None:
         return
     accounts = _answerable(session, record, at)
     phrase = WARNINGS[fired.kind]
-    told = Phrase(phrase.msgid, thing=record.label, name=record.display())
+    told = Phrase(phrase.msgid, thing=record.in_a_sentence())
     outbox.tell(session, sorted(accounts), told, at=at, record=record)
 
 
 WARNINGS: dict[MarkKind, Phrase] = {
-    MarkKind.REMINDER: _l("%(thing)s %(name)s is due soon."),
-    MarkKind.YELLOW: _l("%(thing)s %(name)s is overdue: the promised limit has passed."),
-    MarkKind.RED: _l("%(thing)s %(name)s is overdue: the statutory limit has passed."),
+    MarkKind.REMINDER: _l("%(thing)s is due soon."),
+    MarkKind.YELLOW: _l("%(thing)s is overdue: the promised limit has passed."),
+    MarkKind.RED: _l("%(thing)s is overdue: the statutory limit has passed."),
 }
 
 
@@ -177,9 +177,8 @@ def _escalate(session: Session, clock: Fired, at: datetime, swept: Swept) -> Non
         swept.refused.append(str(refusal))
         return
     phrase = _l(
-        "%(thing)s %(name)s was not decided in time and has gone one level up.",
-        thing=record.label,
-        name=record.display(),
+        "%(thing)s was not decided in time and has gone one level up.",
+        thing=record.in_a_sentence(),
     )
     told = before | _answerable(session, record, at)
     outbox.tell(session, sorted(told), phrase, at=at, record=record)
@@ -193,7 +192,7 @@ def _remind(session: Session, entity: type[Regulated], at: datetime, swept: Swep
         for record in session.scalars(query).all():
             if _first_today(session, record, reminder.name, at):
                 accounts = reminder.to.accounts(session, record, at)
-                phrase = Phrase(reminder.phrase.msgid, name=record.display(), thing=record.label)
+                phrase = Phrase(reminder.phrase.msgid, thing=record.in_a_sentence())
                 outbox.tell(session, sorted(accounts), phrase, at=at, record=record)
                 swept.reminders += 1
             session.commit()
@@ -205,7 +204,7 @@ def _waiting(entity: type[Regulated]) -> Iterable[Reminder]:
         yield Reminder(
             "waiting",
             _waits_since_yesterday,
-            _l("%(thing)s %(name)s is waiting for your decision."),
+            _l("%(thing)s is waiting for your decision."),
             recipients.TURN,
         )
 

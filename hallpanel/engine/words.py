@@ -109,6 +109,22 @@ SAYINGS: dict[str, Phrase] = {
 }
 """Verbs whose button would read oddly inside "cannot …"."""
 
+TELLINGS: dict[str, Phrase] = {
+    "submit": _l("%(thing)s was submitted by %(who)s."),
+    "withdraw": _l("%(thing)s was withdrawn by %(who)s."),
+    "approve": _l("%(thing)s was approved by %(who)s."),
+    "refuse": _l("%(thing)s was not approved by %(who)s."),
+    "escalate": _l("%(thing)s was handed one level up by %(who)s."),
+    "cancel": _l("%(thing)s was cancelled by %(who)s."),
+    "hand_over": _l("%(thing)s: the handover is confirmed by %(who)s."),
+    "leave_post": _l("%(thing)s has begun."),
+    "return": _l("%(thing)s is over: back at the post."),
+    "overstay": _l("%(thing)s is over, and nobody has reported back."),
+    "retire": _l("%(thing)s was retired by %(who)s."),
+    "restore": _l("%(thing)s was put back in use by %(who)s."),
+}
+"""What those concerned are told of a verb; where there is no sentence, the verb itself."""
+
 STATES: dict[str, Phrase] = {
     "draft": _l("Draft"),
     "submitted": _l("Awaiting approval"),

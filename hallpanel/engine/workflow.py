@@ -19,9 +19,10 @@ from hallpanel.engine import approval, clocks, conflict, deadline, outbox, scope
 from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
+from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.who import Who, lender
-from hallpanel.engine.words import VERBS, Phrase, _l
+from hallpanel.engine.words import TELLINGS, VERBS, Phrase, _l
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Transition:
 
     `when` are guards, each of which gives the reason against or None. `then` are effects; where
     `target` is the last step of an approval, they follow the last step only. `awaited` puts the
-    record on the home page of whoever may make it. `tells` are told besides the owner and the next.
+    record on the home page of whoever may make it. `tells` are told besides the owner and the next;
+    `told` is the sentence for them, of %(thing)s and %(who)s, unless the standard one will do.
     """
 
     verb: str
@@ -98,6 +100,7 @@ class Transition:
     then: tuple[Effect, ...]
     asks: tuple[Ask, ...]
     tells: tuple[Recipient, ...]
+    told: Phrase
     step: bool
     bulk: bool
     awaited: bool | Callable[[Any], ColumnElement[bool]]
@@ -116,6 +119,7 @@ class Transition:
         then: Effect | tuple[Effect, ...] = (),
         asks: tuple[Ask, ...] = (),
         tells: tuple[Recipient, ...] = (),
+        told: Phrase | None = None,
         step: bool = False,
         bulk: bool = False,
         awaited: bool | Callable[[Any], ColumnElement[bool]] = False,
@@ -132,6 +136,7 @@ class Transition:
             "then": then if isinstance(then, tuple) else (then,),
             "asks": asks,
             "tells": tells,
+            "told": told or TELLINGS.get(verb, _l("%(thing)s: %(verb)s, by %(who)s.")),
             "step": step,
             "bulk": bulk,
             "awaited": awaited,
@@ -297,19 +302,26 @@ def _tell(act: Act) -> None:
     accounts.discard(act.actor.account_id or 0)
     if not accounts:
         return
-    phrase = (
-        _l("%(thing)s %(name)s: %(verb)s, by %(who)s. %(reason)s")
-        if act.reason
-        else _l("%(thing)s %(name)s: %(verb)s, by %(who)s.")
-    )
-    phrase.params = {
-        "thing": record.label,
-        "name": record.display(),
-        "verb": act.transition.label,
-        "who": _l("the panel") if act.actor is SYSTEM else act.actor.name,
-        **({"reason": act.reason} if act.reason else {}),
-    }
-    outbox.tell(act.session, sorted(accounts), phrase, at=act.at, record=record)
+    outbox.tell(act.session, sorted(accounts), _sentence(act), at=act.at, record=record)
+
+
+def _sentence(act: Act) -> Phrase:
+    """What was done to which record and by whom, with the reason or remark they gave."""
+    transition, thing = act.transition, act.record.in_a_sentence()
+    who: str = _l("the panel") if act.actor is SYSTEM else act.actor.name
+    if act.on_behalf_of:
+        who = _l("%(who)s for %(whom)s", who=who, whom=act.on_behalf_of)
+    turn = act.record.turn if transition.step else None
+    if turn is not None:
+        told = _l(
+            "%(thing)s has the consent of %(who)s; next to decide: %(turn)s.",
+            thing=thing,
+            who=who,
+            turn=ROLE_LABELS[turn],
+        )
+    else:
+        told = Phrase(transition.told.msgid, thing=thing, who=who, verb=transition.label)
+    return _l("%(told)s Note: %(note)s", told=told, note=act.reason) if act.reason else told
 
 
 def _take_turns(session: Session, record: Regulated) -> None:

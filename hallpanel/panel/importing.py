@@ -119,7 +119,7 @@ class ImportPages:
         return self._columns(import_drafts.keep(self.account, self.table, posted))
 
     def _columns(self, draft: Draft) -> Answer:
-        heads = open_table(draft.path).heads
+        heads = open_table(draft.path, draft.name).heads
         names = HeadReader(self.entity).read(heads)
         if all(names):
             return self._dry_run(draft)
@@ -130,7 +130,7 @@ class ImportPages:
     def _ask_columns(
         self, draft: Draft, heads: list[str], names: list[str | None], problem: str = ""
     ) -> str:
-        _number, first = next(open_table(draft.path).rows, (0, []))
+        _number, first = next(open_table(draft.path, draft.name).rows, (0, []))
         choices = [(name, label_of(self.entity, name)) for name in self._offered(names)]
         mapping = [
             (
@@ -147,6 +147,7 @@ class ImportPages:
             mapping=mapping,
             errors=[problem] if problem else [],
             hidden=[("step", "columns")],
+            again_url=request.path,
         )
 
     def _offered(self, names: list[str | None]) -> list[str]:
@@ -158,7 +159,7 @@ class ImportPages:
     def mapped(self) -> Answer:
         """Take what the person says of the columns."""
         draft = self._draft()
-        heads = open_table(draft.path).heads
+        heads = open_table(draft.path, draft.name).heads
         chosen = [request.form.get(f"map.{place}", "") for place in range(len(heads))]
         known = {*self._offered([]), *filter(None, HeadReader(self.entity).read(heads))}
         names = [name if name in known else None for name in chosen]
@@ -178,7 +179,7 @@ class ImportPages:
 
     def _run(self, draft: Draft) -> tuple[Outcome, list[str]]:
         """Take the file in, in the open transaction; the outcome, and the names of its columns."""
-        table = open_table(draft.path)
+        table = open_table(draft.path, draft.name)
         names = self._names(draft, table.heads)
         intake = Intake(db.session(), self.entity, names, actor=self.actor, at=request_instant())
         self._refuse_keyless(intake.match)
@@ -267,6 +268,7 @@ class ImportPages:
             hidden=[("step", "confirm"), ("seen", self._seal(draft, outcome))],
             confirm_url=request.path,
             confirm_label=_("Import") if able else None,
+            again_url=None if able else request.path,
             done=False,
         )
 

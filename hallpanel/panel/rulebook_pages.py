@@ -112,17 +112,15 @@ def _row(number: str, by_clause: dict[str, list[Line]]) -> ClauseRow:
 
 
 def _enforced(mine: list[Line]) -> list[Any]:
-    groups: dict[str, list[tuple[str, str | None, str]]] = {}
+    """What rests on a clause: each list with those of its transitions that do."""
+    groups: dict[tuple[str, str], list[tuple[str, str | None, str]]] = {}
     for line in mine:
         entity = REGISTRY[line.table]
-        url = url_for(f"{line.table}.index_view")
-        heading = translate(entity.plural)
+        heading = (translate(entity.plural), url_for(f"{line.table}.index_view"))
         items = groups.setdefault(heading, [])
-        if line.verb is None:
-            items.append((heading, url, ""))
-        else:
+        if line.verb is not None:
             items.append((translate(line.label), None, _who(line)))
-    return [{"heading": heading, "items": items} for heading, items in groups.items()]
+    return [{"heading": h, "url": url, "items": items} for (h, url), items in groups.items()]
 
 
 def _who(line: Line) -> str:

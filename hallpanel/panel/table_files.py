@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from openpyxl import load_workbook
 
@@ -23,6 +23,7 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 ZIP = b"PK\x03\x04"
+WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".et", ".ods"})
 
 TAKEN = _l("Save it as xlsx or csv and choose it again.")
 
@@ -37,8 +38,8 @@ class TableFile:
     rows: Iterator[tuple[int, Cells]]
 
 
-def open_table(path: Path) -> TableFile:
-    """Read a file as a table.
+def open_table(path: Path, name: str | None = None) -> TableFile:
+    """Read a file as a table; `name` is what it was called where it came from.
 
     Raises:
         Refusal: it is none, now or while its rows are read.
@@ -47,6 +48,8 @@ def open_table(path: Path) -> TableFile:
         start = file.read(4)
     if start == OLD_EXCEL:
         raise Refusal(_l("this is a workbook of old Excel, or one with a password"), then=TAKEN)
+    if start != ZIP and PurePath(name or path.name).suffix.lower() in WORKBOOKS:
+        raise _refuse(DAMAGED)  # rather than rows of junk, read as text
     numbered = enumerate(_xlsx_rows(path) if start == ZIP else _csv_rows(path), 1)
     filled = ((number, cells) for number, cells in numbered if any(_filled(c) for c in cells))
     head = next(filled, None)

@@ -459,6 +459,25 @@ def test_a_file_of_more_than_ten_megabytes_is_refused(hall, keeper):
     assert "larger than 10 MB" in text
 
 
+@pytest.mark.parametrize("name", ["单位.xlsx", "单位.XLSX", "单位.xls", "单位.et"])
+def test_junk_under_the_name_of_a_workbook_is_not_read_as_text(hall, keeper, name):
+    page = upload(keeper, "unit", as_csv(("code", "contact"), ("A", "张三")), name)
+    assert "The file is damaged, or is not what its name says." in words(page)
+    assert "Which column is which" not in page
+    assert 'type="file"' in page
+
+
+def test_what_cannot_be_imported_leads_back_to_the_choice_of_a_file(hall, keeper):
+    link = r'href="/admin/unit/import/"[^>]*>Choose another file<'
+    wrong = upload(keeper, "unit", as_csv(UNIT[:2] + UNIT[3:], ("A", "", "局", "事")))
+    assert re.search(link, wrong)
+    unknown = upload(keeper, "unit", as_csv(("code", "nonsense"), ("A", "x")))
+    assert "Which column is which" in unknown
+    assert re.search(link, unknown)
+    right = upload(keeper, "unit", as_csv(("code", "contact"), ("A", "张三")))
+    assert not re.search(link, right)
+
+
 def test_formulas_in_a_file_are_words_and_nothing_else(hall, keeper):
     content = as_csv(("code", "contact"), ("A", '=HYPERLINK("http://evil")'))
     confirm(keeper, "unit", upload(keeper, "unit", content))

@@ -74,8 +74,10 @@ def ask_substitute(act: Act) -> None:
     accounts = recipients.accounts_of_staff(act.session, act.record.substitute_id)
     if accounts:
         phrase = _l(
-            "%(who)s asks you to stand in: %(number)s",
+            "%(who)s asks you to stand in from %(first)s to %(last)s (%(number)s).",
             who=act.record.staff.name,
+            first=act.record.first_day,
+            last=act.record.last_day,
             number=act.record.number,
         )
         outbox.tell(act.session, accounts, phrase, at=act.at, record=act.record)

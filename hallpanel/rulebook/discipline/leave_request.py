@@ -151,17 +151,19 @@ class LeaveRequest(Regulated):
             "name_substitute", State.SUBMITTED, State.SUBMITTED, label=_l("Name a substitute"),
             by=Either(OwnerMay(), Holds(Role.LEAD, Role.HALL_ADMIN)), clause="2.1.2",
             asks=(Ask("substitute", _l("Substitute"), Kind.RELATION, target="staff"),),
-            when=guards.substitute_can_stand_in,
+            when=guards.substitute_can_stand_in, told=_l("%(who)s named a substitute: %(thing)s."),
             then=(effects.name_substitute, effects.ask_substitute),
         ),
         Transition(
             "accept_cover", State.SUBMITTED, State.SUBMITTED, label=_l("Accept to stand in"),
             by=PartyMay("substitute"), clause="2.1.2", when=guards.ON_COVER,
+            told=_l("%(who)s accepts to stand in: %(thing)s."),
             then=effects.accept_cover, awaited=lambda entity: entity.cover_accepted_at.is_(None),
         ),
         Transition(
             "decline_cover", State.SUBMITTED, State.SUBMITTED, label=_l("Decline to stand in"),
             by=PartyMay("substitute"), clause="2.1.2", when=guards.cover_is_open,
+            told=_l("%(who)s does not stand in: %(thing)s."),
             asks=REASON, then=effects.decline_cover, danger=True,
         ),
         Transition(
@@ -219,7 +221,7 @@ class LeaveRequest(Regulated):
         Reminder(
             "last_day",
             guards.ends_tomorrow,
-            _l("Leave %(name)s ends tomorrow. Report back when you are at your post again."),
+            _l("%(thing)s ends tomorrow. Report back when you are at your post again."),
         ),
     )
     list_view = ListView(
@@ -253,6 +255,15 @@ class LeaveRequest(Regulated):
     def decider_note(self, session: Session) -> tuple[Phrase, bool] | None:
         """What remains at the person's windows if it is approved, for whoever decides."""
         return cover_note(session, self)
+
+    def in_a_sentence(self) -> Phrase:
+        """Whose leave it is, and of which kind."""
+        return _l(
+            "%(type)s of %(person)s (%(number)s)",
+            type=self.leave_type.name,
+            person=self.staff.name,
+            number=self.number,
+        )
 
     def title_line(self) -> tuple[object, ...]:
         """Who, what and how long, for headings and rows."""
