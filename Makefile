@@ -3,6 +3,7 @@
 # make faults repeat what may go wrong many times over (about an hour); figures in build/faults.jsonl
 # make lint   style and types only
 # make messages   collect the words of the screen into the catalogues
+# make security   say in seed/ and README.md which tests show which security requirement
 # make coverage   the tests without browser, with what they do not reach
 # make clean  remove what the other targets made, except the data in instance/
 
@@ -11,7 +12,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test faults lint messages coverage clean
+.PHONY: run test faults lint messages security coverage clean
 
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
@@ -76,6 +77,9 @@ messages: $(READY)
 		$(BIN)/pybabel --quiet $$action --domain messages --locale $$language --no-wrap \
 			--input-file build/messages.pot --output-dir hallpanel/translations; \
 	done
+
+security: $(READY)
+	$(BIN)/python -m tests.security_rows
 
 coverage: $(READY) $(COMPILED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report term

@@ -7,7 +7,15 @@ from flask_admin import Admin
 from flask_admin.theme import Theme
 
 from hallpanel.engine.entity import Regulated
-from hallpanel.panel import health, home, inbox, rulebook_pages, search_page, surroundings
+from hallpanel.panel import (
+    health,
+    home,
+    inbox,
+    rulebook_pages,
+    search_page,
+    security_table,
+    surroundings,
+)
 from hallpanel.panel.entity_view import EntityView
 from hallpanel.panel.extensions import db
 
@@ -16,7 +24,7 @@ def init_app(app: Flask, entities: Sequence[type[Regulated]]) -> None:
     """Give every entity its view, and the panel its pages."""
     app.before_request(_read_or_write)
     surroundings.init_app(app)
-    for pages in (health, rulebook_pages, inbox, search_page):
+    for pages in (health, rulebook_pages, inbox, search_page, security_table):
         app.register_blueprint(pages.blueprint)
     admin = Admin(
         app,

@@ -10,6 +10,7 @@ from hallpanel.engine import outbox, workdays
 from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import Actor
+from hallpanel.engine.words import Phrase
 from hallpanel.panel.assets import version_of
 from hallpanel.panel.extensions import db
 from hallpanel.panel.icons import icon
@@ -25,8 +26,14 @@ CHAPTERS: dict[str, tuple[Any, str]] = {
     "complaints": (_l("Complaints"), "chat-left-text"),
     "development": (_l("Training and appraisal"), "mortarboard"),
     "notices": (_l("Notices of criticism"), "megaphone"),
+    "guard": (_l("Administration"), "shield-lock"),
 }
 """The chapters in the book's order, with word and sign; others follow under their own name."""
+
+OFFICES: tuple[tuple[str, Phrase, frozenset[Role]], ...] = (
+    ("security.index", _l("Security requirements"), frozenset({Role.SECADMIN, Role.AUDITOR})),
+)
+"""The pages of the administrators: endpoint, name, and who finds them in the menu."""
 
 # The hall's name is on every page, also of those whose roles do not read the table of halls.
 HALL = table("hall", column("id"), column("name"))
@@ -217,6 +224,12 @@ def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
                 translate(entity.plural), url, request.path.startswith(url), count, count > 0
             )
             chapters.setdefault(entity.chapter(), []).append(item)
+    for endpoint, label, roles in OFFICES:
+        if roles & actor.roles:
+            url = url_for(endpoint)
+            here = request.path.startswith(url)
+            item = NavItem(translate(label), url, here, 0, waiting=False)
+            chapters.setdefault("guard", []).append(item)
     order = [*CHAPTERS, *(key for key in chapters if key not in CHAPTERS)]
     return [
         Chapter(
