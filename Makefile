@@ -3,7 +3,7 @@
 # make faults repeat what may go wrong many times over (about an hour); figures in build/faults.jsonl
 # make lint   style and types only
 # make messages   collect the words of the screen into the catalogues
-# make security   say in seed/ and README.md which tests show which security requirement
+# make security   say in its table and README.md which tests show which security requirement
 # make coverage   the tests without browser, with what they do not reach
 # make clean  remove what the other targets made, except the data in instance/
 

@@ -1,7 +1,7 @@
-"""Which tests show which row of `seed/security.yaml`: those that carry its id in their names.
+"""Which tests show which row of `panel/security_table.yaml`: those with its id in their names.
 
 `make security` (`python -m tests.security_rows`) writes what it finds into
-`seed/security_tests.yaml` and the README.
+`security_tests.yaml` beside it and into the README.
 """
 
 import ast
@@ -12,8 +12,10 @@ from pathlib import Path
 
 import yaml
 
+from hallpanel.panel.security_table import FOLDER, readme_table
+
 HOME = Path(__file__).parent.parent
-KEPT_IN = HOME / "seed" / "security_tests.yaml"
+KEPT_IN = FOLDER / "security_tests.yaml"
 README = HOME / "README.md"
 HEAD = "# Made by `make security` from the names of the tests. Do not edit.\n"
 ID = re.compile(r"_(auth|sess|az|sod|aud|pii|cmp|pub|inp|con|dur|cfg)_(\d+)(?=_|$)")
@@ -27,9 +29,12 @@ def collected() -> dict[str, list[str]]:
         for name in _tests_of(path):
             for topic, number in ID.findall(name):
                 rows[f"{topic.upper()}-{number}"].append(f"{path.relative_to(HOME)}::{name}")
-    return dict(
-        sorted(rows.items(), key=lambda row: (row[0].split("-")[0], int(row[0].split("-")[1])))
-    )
+    return {row: rows[row] for row in sorted(rows, key=_in_order)}
+
+
+def _in_order(row: str) -> tuple[str, int]:
+    topic, number = row.split("-")
+    return topic, int(number)
 
 
 def _tests_of(path: Path) -> Iterator[str]:
@@ -47,8 +52,6 @@ def as_kept(rows: dict[str, list[str]]) -> str:
 def main() -> None:
     """Write both."""
     KEPT_IN.write_text(as_kept(collected()), encoding="utf-8")
-    from hallpanel.panel.security_table import readme_table
-
     text = README.read_text(encoding="utf-8")
     table = readme_table().replace("\\", "\\\\")
     README.write_text(TABLE.sub(rf"\g<1>{table}\g<2>", text), encoding="utf-8")

@@ -5,8 +5,7 @@ import re
 import pytest
 import yaml
 
-from hallpanel.panel.security_table import TOPICS, Requirement, readme_table, requirements
-from hallpanel.seeding import SEED
+from hallpanel.panel.security_table import FOLDER, TOPICS, Requirement, readme_table, requirements
 from tests import security_rows
 from tests.panel.conftest import at_ten, hall, hall_url
 
@@ -32,7 +31,7 @@ def test_no_test_names_a_row_that_is_not_in_the_table():
 
 
 def test_each_row_is_complete_and_stands_under_a_topic():
-    rows = yaml.safe_load((SEED / "security.yaml").read_text(encoding="utf-8"))
+    rows = yaml.safe_load((FOLDER / "security_table.yaml").read_text(encoding="utf-8"))
     assert len({row["id"] for row in rows}) == len(rows) == 60
     for row in rows:
         assert {"id", "priority", "source", "zh", "en"} <= row.keys(), row

@@ -1,12 +1,13 @@
 """What must hold for the hall's records, and which tests show it, for the security administrator.
 
-The rows are `seed/security.yaml`. The tests are `seed/security_tests.yaml`, which `make security`
+The rows are `security_table.yaml`. The tests are `security_tests.yaml`, which `make security`
 collects from their own names; a test of the suite holds it to them, so that it cannot drift.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,8 +18,8 @@ from hallpanel.engine.words import Phrase, _l
 from hallpanel.panel.language import _, language, translate
 from hallpanel.panel.person import present
 from hallpanel.panel.showing import Chip
-from hallpanel.seeding import SEED
 
+FOLDER = Path(__file__).parent
 READERS = frozenset({Role.SECADMIN, Role.AUDITOR})
 
 TOPICS: Mapping[str, Phrase] = {
@@ -59,7 +60,7 @@ class Requirement:
 @cache
 def requirements() -> tuple[Requirement, ...]:
     """All rows, in the order of the file."""
-    shown = yaml.safe_load((SEED / "security_tests.yaml").read_text(encoding="utf-8"))
+    shown = yaml.safe_load((FOLDER / "security_tests.yaml").read_text(encoding="utf-8"))
     return tuple(
         Requirement(
             row["id"],
@@ -69,7 +70,7 @@ def requirements() -> tuple[Requirement, ...]:
             row.get("missing"),
             shown.get(row["id"], ()),
         )
-        for row in yaml.safe_load((SEED / "security.yaml").read_text(encoding="utf-8"))
+        for row in yaml.safe_load((FOLDER / "security_table.yaml").read_text(encoding="utf-8"))
     )
 
 
