@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -183,6 +184,15 @@ def settings_for(url: str, instance: Path) -> dict[str, Any]:
     return {**installation.settings(asked), "TESTING": True}
 
 
+def build(settings: dict[str, Any], run: Path) -> Any:
+    """The panel, with templates that are compiled once in a run and not for each test."""
+    from hallpanel import create_app
+
+    app = create_app(settings)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(run))
+    return app
+
+
 def open_engine(url: str) -> Engine:
     """Open a database as the panel does; also for the processes that a test starts."""
     return prepare_engine(create_engine(url))
@@ -220,15 +230,15 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def make_app(database_url: str, run: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Build the panel on this test's database; call it twice for two processes' worth."""
-    from hallpanel import create_app
     from hallpanel.panel.extensions import db
 
     made = []
 
     def _make(**changed: Any) -> Any:
-        made.append(create_app({**settings_for(database_url, tmp_path / "instance"), **changed}))
+        settings = {**settings_for(database_url, tmp_path / "instance"), **changed}
+        made.append(build(settings, run))
         return made[-1]
 
     yield _make

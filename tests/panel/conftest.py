@@ -3,7 +3,7 @@
 import pytest
 import time_machine
 
-from tests.databases import migrated, once, settings_for
+from tests.databases import build, migrated, once, settings_for
 from tests.panel.hall import NOW, Hall, furnish
 
 
@@ -24,12 +24,11 @@ def hall_url(server, fresh_name, run, at_ten):
 
 
 @pytest.fixture
-def hall(hall_url, tmp_path):
+def hall(hall_url, run, tmp_path):
     """The hall of this test."""
-    from hallpanel import create_app
     from hallpanel.panel.extensions import db
 
-    app = create_app(settings_for(hall_url, tmp_path / "instance"))
+    app = build(settings_for(hall_url, tmp_path / "instance"), run)
     yield Hall(app)
     with app.app_context():
         db.engine.dispose()
