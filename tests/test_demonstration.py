@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 
 from hallpanel import demonstration
 from hallpanel.demonstration.calendar import notice_days
+from hallpanel.demonstration.wishes import SUDDEN
+from hallpanel.demonstration.year import SHORT_OF_PEOPLE, WHY_CANCELLED, WHY_REFUSED
 from hallpanel.engine import audit, records, scope, workdays, workflow
 from hallpanel.engine.approval import ApprovalStep, StepState
+from hallpanel.engine.audit import AuditEvent
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.comments import Comment
 from hallpanel.engine.deadline_sweep import marks
@@ -191,6 +194,21 @@ def test_those_who_moved_have_two_memberships_that_meet(hall):
         before, after = (row for row in rows if row.staff_id == staff_id)
         assert before.until == after.since - timedelta(days=1)
         assert before.unit_id != after.unit_id == after.staff.unit_id
+
+
+def test_sudden_leave_is_sent_back_but_never_put_off(hall):
+    """Nobody chooses the day of an illness; a lead asks for what is missing instead."""
+    kinds = {request.id: request.leave_type.code for request in requests(hall)}
+    put_off = {*WHY_REFUSED, SHORT_OF_PEOPLE, *WHY_CANCELLED}
+    query = select(AuditEvent).where(
+        AuditEvent.table_name == "leave_request", AuditEvent.action.in_(("refuse", "cancel"))
+    )
+    given = [(kinds[int(event.record_id)], event.reason) for event in hall.scalars(query)]
+    sudden = [why for code, why in given if code in SUDDEN]
+    assert {"sick", "bereavement"} == SUDDEN
+    assert sudden
+    assert not put_off.intersection(sudden)
+    assert put_off.intersection(why for code, why in given if code not in SUDDEN)
 
 
 # the day of the demonstration

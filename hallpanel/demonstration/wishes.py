@@ -123,6 +123,10 @@ HABITS = (
 )
 
 
+SUDDEN = frozenset(habit.code for habit in HABITS if not any(habit.ahead))
+"""Leave that nobody plans: it cannot be put off for the windows' sake."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """One request as it will be made."""
@@ -135,6 +139,11 @@ class Wish:
     reason: str
     fate: Fate = Fate.PLAIN
     cover: Person | None = None
+
+    @property
+    def sudden(self) -> bool:
+        """Whether nobody can choose its day."""
+        return self.code in SUDDEN
 
 
 class Dreamer:

@@ -42,7 +42,15 @@ WHY_REFUSED = (
     "临近月末申报期，请调整到下月初",
     "请先完成手头的归档工作",
 )
+WHY_SUDDEN_REFUSED = (
+    "请补交就诊或相关证明后重新提交",
+    "请假时段与所附证明不符，请核对后重新提交",
+    "请先填写顶岗人员，再重新提交",
+    "请假类型填写有误，请更正后重新提交",
+)
+"""Of leave for which nobody can choose the day: it is sent back, not put off."""
 WHY_CANCELLED = ("临时有重要接待任务，改期休假", "窗口人手紧张，经本人同意改期")
+WHY_SUDDEN_CANCELLED = ("本人申请取消，已返岗", "经与本人核实，无需再休，取消请假")
 WHY_LONGER = ("家中事情未办完，续假", "返程票改签，续假")
 REMARKS = ("同意", "同意，交接好手头工作", "同意，注意按时销假")
 COMMENTS = (
@@ -52,6 +60,7 @@ COMMENTS = (
     "已和帮办员说好顶岗时间。",
 )
 SHORT_OF_PEOPLE = "窗口人手不足，请另选日期或落实顶岗人员"
+NO_COVER = "请先落实顶岗人员，再重新提交"
 
 
 @dataclass
@@ -205,11 +214,12 @@ class Year:
         story.tiers = None if story.tiers is None else story.tiers - 1
         decider = self.decider(request, at)
         if story.wish.fate is Fate.REFUSED and self.chance.random() < 0.7:
-            self._refuse(story, decider, self.chance.choice(WHY_REFUSED), at)
+            why = WHY_SUDDEN_REFUSED if story.wish.sudden else WHY_REFUSED
+            self._refuse(story, decider, self.chance.choice(why), at)
             return
         remark = self.chance.choice(REMARKS) if self.chance.random() < 0.2 else None
         if self.desk.act(decider, request, "approve", at, reason=remark):
-            self._refuse(story, decider, SHORT_OF_PEOPLE, at)
+            self._refuse(story, decider, NO_COVER if story.wish.sudden else SHORT_OF_PEOPLE, at)
         elif request.state is State.SUBMITTED:
             self._remark(story, decider, at)
             self.agenda.put(self._decided_at(story, at), partial(self.decide, story))
@@ -283,7 +293,8 @@ class Year:
         by = next(p for p in self.people if Role.DEPUTY in p.roles and p != owner)
         leads = [p for p in self.people if Role.LEAD in p.roles and p.unit == owner.unit]
         decider = next((lead for lead in leads if lead != owner), by)
-        self.desk.act(decider, request, "cancel", at, reason=self.chance.choice(WHY_CANCELLED))
+        why = self.chance.choice(WHY_SUDDEN_CANCELLED if story.wish.sudden else WHY_CANCELLED)
+        self.desk.act(decider, request, "cancel", at, reason=why)
 
     def _hand_over(self, story: Story, at: datetime) -> None:
         self.desk.act(story.wish.person, self._request(story), "hand_over", at)
