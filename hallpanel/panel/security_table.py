@@ -132,4 +132,4 @@ def _state(one: Requirement) -> Chip:
         return Chip(_("holds"), "success", "check-circle-fill")
     if one.tests:
         return Chip(_("in part"), "warning", "circle-half")
-    return Chip(_("not yet"), "secondary", "circle")
+    return Chip(_("not there yet"), "secondary", "circle")
