@@ -169,7 +169,8 @@ class BareWords(HTMLParser):
     def words(text):
         """Whether a person would read it: the name of a class such as page-act is no word."""
         bare = re.sub(r"\{\d*\}", "", text or "").strip()
-        return re.search(f"[A-Za-z]{{3,}}|[{CHINESE}]", bare) and not IDENTIFIER.fullmatch(bare)
+        names = all(IDENTIFIER.fullmatch(word) for word in bare.split())
+        return re.search(f"[A-Za-z]{{3,}}|[{CHINESE}]", bare) and not names
 
 
 def bare_words(source):
