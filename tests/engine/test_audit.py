@@ -10,8 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hallpanel.engine import audit
 from hallpanel.engine.audit import AuditContext, AuditEvent, Event
-from hallpanel.engine.audit_event import EVENTS, HEAD
-from hallpanel.engine.errors import NoActor
+from hallpanel.engine.audit_event import BOOK, EVENTS, HEAD
+from hallpanel.engine.errors import AuditUnwritable, NoActor
 from hallpanel.engine.store import Base
 from hallpanel.engine.words import _l
 from tests.engine.racing import PROCESSES, race
@@ -43,7 +43,7 @@ audit.install(AuditedSession)
 
 @pytest.fixture
 def engine(empty_engine):
-    Base.metadata.create_all(empty_engine, tables=[EVENTS, HEAD])
+    Base.metadata.create_all(empty_engine, tables=BOOK)
     Paper.metadata.create_all(empty_engine)
     return empty_engine
 
@@ -210,7 +210,7 @@ def test_without_its_event_a_change_does_not_happen(session):
     session.execute(forged)
     session.commit()
     done(session, "lost")
-    with pytest.raises(DBAPIError):
+    with pytest.raises(AuditUnwritable):
         session.commit()
     with pytest.raises((RuntimeError, DBAPIError)):
         session.commit()
@@ -282,7 +282,7 @@ def test_a_book_without_its_guards_is_noticed_and_a_migration_puts_them_back(ses
     for ddl in audit.drop_triggers(dialect):
         session.execute(text(ddl))
     assert len(audit.unguarded(connection)) == len(audit.TRIGGERS[dialect])
-    for ddl in audit.triggers(dialect):
+    for ddl in audit.guards(dialect):
         session.execute(text(ddl))
     assert audit.unguarded(connection) == []
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from hallpanel.engine import audit, audit_verify
 from hallpanel.engine.audit import AuditContext, Event, Problem, Tampering
-from hallpanel.engine.audit_event import EVENTS, HASHED, HEAD, digest_of
+from hallpanel.engine.audit_event import BOOK, EVENTS, HASHED, HEAD, digest_of
 from hallpanel.engine.store import Base
 
 NOON = datetime(2026, 5, 11, 4, tzinfo=UTC)
@@ -28,7 +28,7 @@ audit.install(AuditedSession)
 def session(empty_engine, monkeypatch):
     """A book of thirty events, in the hands of an owner who took its guards away."""
     monkeypatch.setattr(audit_verify, "BATCH", 7)
-    Base.metadata.create_all(empty_engine, tables=[EVENTS, HEAD])
+    Base.metadata.create_all(empty_engine, tables=BOOK)
     with AuditedSession(empty_engine) as session:
         for turn in range(LAST):
             at = NOON + timedelta(minutes=turn)
@@ -179,7 +179,7 @@ def test_a_book_that_is_as_it_was_written_passes(session):
 
 
 def test_an_empty_book_passes(empty_engine):
-    Base.metadata.create_all(empty_engine, tables=[EVENTS, HEAD])
+    Base.metadata.create_all(empty_engine, tables=BOOK)
     with AuditedSession(empty_engine) as session:
         assert audit.verify(session).ok
         assert audit.check_anchor(session, audit.anchor(session)) == ()
