@@ -588,6 +588,6 @@ def test_every_command_of_the_contract_is_there(app):
         *("seed", "demo", "check", "rulebook", "sweep", "worker"),
         *("audit", "backup", "restore", "import", "account", "db"),
     } <= set(app.cli.commands)
-    assert set(cli.audit_commands.commands) == {"verify", "anchor"}
+    assert set(cli.audit_commands.commands) == {"verify", "anchor", "key", "archive"}
     for command in cli.commands.commands.values():
         assert command.help, command.name

@@ -49,9 +49,11 @@ from hallpanel.engine.errors import AuditUnwritable, NoActor
 from hallpanel.engine.store import canonical_json
 
 __all__ = [
+    "ALGORITHM",
     "ALGORITHMS",
     "ARCHIVE",
     "BOOK",
+    "DIGEST",
     "GENESIS",
     "KEPT_DAYS",
     "TRIGGERS",

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Checked:
     archive: Archive | None
     problems: tuple[Problem, ...] = ()
     signed: bool = True
-    digests: Mapping[int, str] | None = None
+    digests: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -187,6 +187,18 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         return []
     return lines if all(isinstance(line, dict) for line in lines) else []
+
+
+def check_anchor(
+    session: Session, kept: Mapping[str, Any], old: Checked | None = None
+) -> tuple[Problem, ...]:
+    """Compare the book, and the archive that goes with it, with an anchor taken earlier."""
+    found = audit.check_anchor(session, kept)
+    seq = int(kept["seq"])
+    archived = (Problem(seq, Tampering.ARCHIVED),)
+    if found != archived or old is None or seq not in old.digests:
+        return found
+    return () if old.digests[seq] == kept["digest"] else (Problem(seq, Tampering.REWRITTEN),)
 
 
 def belongs(session: Session, archive_: Archive) -> bool:

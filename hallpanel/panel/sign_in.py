@@ -22,6 +22,7 @@ from hallpanel.engine.store import reading
 from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.panel import own_page
+from hallpanel.panel.anchoring import leave_anchor
 from hallpanel.panel.error_pages import error_page, wants_json
 from hallpanel.panel.extensions import db, login_manager
 from hallpanel.panel.language import PanelForm, _, _l, listed, translate
@@ -110,6 +111,7 @@ def logout() -> Response:
         sessions.end(db.session(), who.session_row.id_hash, request_instant())
         audit.record(db.session(), audit.Event("sign_out", "account", who.account.id))
         db.session.commit()
+        leave_anchor(who.actor)
     form_session.clear()
     response = redirect(url_for("sign_in.login"), 303)
     response.delete_cookie(
