@@ -196,6 +196,10 @@ class Hall:
         (only,) = self.ids(table, **named)
         return only
 
+    def id_of_account(self, username):
+        """The number of somebody's account."""
+        return next(one["id"] for one in self.rows("account") if one["username"] == username)
+
     def request(self, unit, state):
         """The id of a unit's leave request in a state."""
         return self.id("leave_request", unit_id=self.id("unit", code=unit.upper()), state=state)
