@@ -42,7 +42,7 @@ from hallpanel.panel.showing import Cell
 
 PAGE = 50
 MOST_ROWS = 50_000
-MOST_COUNTED = 10_000
+MOST_COUNTED = 100_000
 AT_ONCE = 200_000
 """How many events one press of the button verifies; the next press goes on from there."""
 MOST_NAMED = 100
@@ -353,7 +353,7 @@ def _row(one: AuditEvent, *, own: bool) -> Row:
         *([] if own else [Cell("text", who(one))]),
         Cell("text", action_word(one.action, one.table_name)),
         Cell("text", f"{thing} #{one.record_id}" if one.record_id else thing),
-        Cell("text", "") if one.result == "done" else Cell("chip", chip.label, None, chip.tone),
+        Cell("text", chip.label) if one.result == "done" else Cell("chip", chip.label, None, chip.tone),
         Cell("text", one.address or ""),
     ]
     return Row(one.seq, url, cells)
