@@ -19,11 +19,11 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_babel import force_locale
-from sqlalchemy import create_engine, inspect, select, update
+from sqlalchemy import URL, create_engine, inspect, make_url, select, update
 from sqlalchemy.orm import Session
 
 from hallpanel import backup, demonstration, deploy_check, seeding
-from hallpanel.engine import audit, audit_anchor, audit_archive, check, records, sweep
+from hallpanel.engine import audit, audit_anchor, audit_archive, check, records, sweep, wall
 from hallpanel.engine.clock import HALL_ZONE, utc_now
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.errors import Refusal
@@ -375,7 +375,7 @@ def backup_command(file: Path) -> None:
         with desk() as session:
             audit.record(session, audit.Event("backup", after={"file": file.name}))
             session.commit()
-        notes = backup.write(file, db.engine.url, instance() / "attachments", utc_now())
+        notes = backup.write(file, _owner_url(), instance() / "attachments", utc_now())
     size = file.stat().st_size // 1024
     click.echo(f"{file}: the database and {notes['attachments']} attached files, {size} KB.")
 
@@ -389,7 +389,8 @@ def restore(file: Path, *, force: bool) -> None:
         fail("The database holds records. Name an empty one, or say --force to lose them.")
     db.engine.dispose()
     with plainly():
-        notes = backup.read(file, db.engine.url, instance() / "attachments")
+        notes = backup.read(file, _owner_url(), instance() / "attachments")
+        settle_roles()
     with desk() as session:
         verdict = audit.verify(session)
         if verdict.problems:
@@ -404,6 +405,39 @@ def restore(file: Path, *, force: bool) -> None:
     )
     if _is_behind():
         click.echo("Now migrate it: flask --app wsgi db upgrade --directory hallpanel/migrations")
+
+
+def _owner_url() -> URL:
+    """The address of who owns the tables; the same as of who serves, unless one is set."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    return make_url(url) if url else db.engine.url
+
+
+def settle_roles() -> list[str]:
+    """Raise the walls of PostgreSQL and give the serving account its rights; what was done."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    engine = create_engine(url) if url else db.engine
+    with engine.begin() as connection:
+        wall.raise_walls(connection)
+        done = wall.settle_role(connection, db.engine.url) if url else []
+    if url:
+        engine.dispose()
+    return done
+
+
+@commands.command("db-roles")
+def db_roles() -> None:
+    """On PostgreSQL: make the account that serves, with its rights, and raise the walls."""
+    if current_app.config.get("HALLPANEL_OWNER_URL") is None:
+        fail(
+            "Set HALLPANEL_OWNER_URL to who owns the tables, HALLPANEL_DATABASE_URL to who serves."
+        )
+    for line in settle_roles():
+        click.echo(line)
+    with db.engine.connect() as connection:
+        for why in wall.overpowered(connection):
+            fail(f"The account that serves passes by the walls: {why}.")
+    click.echo("The tables show the serving account what each person may see, and no more.")
 
 
 def _is_in_use() -> bool:

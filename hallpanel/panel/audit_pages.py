@@ -353,7 +353,9 @@ def _row(one: AuditEvent, *, own: bool) -> Row:
         *([] if own else [Cell("text", who(one))]),
         Cell("text", action_word(one.action, one.table_name)),
         Cell("text", f"{thing} #{one.record_id}" if one.record_id else thing),
-        Cell("text", chip.label) if one.result == "done" else Cell("chip", chip.label, None, chip.tone),
+        Cell("text", chip.label)
+        if one.result == "done"
+        else Cell("chip", chip.label, None, chip.tone),
         Cell("text", one.address or ""),
     ]
     return Row(one.seq, url, cells)

@@ -11,7 +11,6 @@ from flask import (
     url_for,
 )
 from flask import session as form_session
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms.fields import PasswordField, StringField
 from wtforms.validators import InputRequired
@@ -19,6 +18,7 @@ from wtforms.validators import InputRequired
 from hallpanel.engine import audit
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.store import reading
+from hallpanel.engine.wall import WideSession
 from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.panel import own_page
@@ -145,7 +145,7 @@ def _ask_for_own_password() -> Response:
 
 def _try(form: SignInForm) -> signing_in.Outcome:
     """Compare the password outside of any transaction: it is slow on purpose, and others write."""
-    with Session(reading(db.engine)) as session:
+    with WideSession(reading(db.engine)) as session:
         claim = signing_in.look_up(session, form.username.data)
     proof = signing_in.prove(claim, form.password.data)
     outcome = signing_in.conclude(

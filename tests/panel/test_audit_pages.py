@@ -27,7 +27,7 @@ def events(hall, **named):
 
 def tamper(hall, statement):
     """What somebody does who owns the database."""
-    with hall.app.app_context(), db.engine.begin() as connection:
+    with hall.owner() as connection, connection.begin():
         for ddl in audit.drop_triggers(connection.dialect.name):
             connection.exec_driver_sql(ddl)
         connection.execute(statement)
