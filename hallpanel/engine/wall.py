@@ -19,7 +19,12 @@ from sqlalchemy.engine.url import URL
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.base import Executable
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import (
+    ClauseElement,
+    ReleaseSavepointClause,
+    RollbackToSavepointClause,
+    SavepointClause,
+)
 
 from hallpanel.engine.entity import REGISTRY, Regulated, owner_column
 from hallpanel.engine.roles import Reach, Role
@@ -33,6 +38,8 @@ TELL = (
     f" set_config('{NAMES}', %s, true)"
 )
 OPTION = "hall_wall"
+
+SAVEPOINTS = (SavepointClause, RollbackToSavepointClause, ReleaseSavepointClause)
 
 Reached = tuple[str, str, str]
 """What the database is told: the grants, the member of staff, the tables whose names are asked."""
@@ -103,6 +110,8 @@ class _Teller:
         self, connection: Connection, statement: Any, _many: Any, _one: Any, options: Any
     ) -> None:
         """Before a statement: settings of this transaction, over the driver's own cursor."""
+        if isinstance(statement, SAVEPOINTS):  # which may be the way out of a failed statement
+            return
         wanted = self.wanted(statement, options)
         if wanted != self.known:
             self.known = wanted
