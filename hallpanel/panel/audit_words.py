@@ -33,7 +33,7 @@ ACTIONS: dict[str, Phrase] = {
     "mass_assign": _l("Send facts that the form does not ask for"),
     "deny": _l("Be refused"),
     "backup": _l("Back up"),
-    "restore": _l("Put back in use"),
+    "restore": _l("Restore a backup"),
     "read_audit": _l("Look into the audit book"),
     "verify_audit": _l("Verify the audit book"),
     "export_audit": _l("Export the audit book"),
@@ -47,6 +47,7 @@ TABLES: dict[str, Phrase] = {
 RESULTS: dict[str, Chip] = {
     "done": Chip(_l("Done"), "success", "check-lg"),
     "refused": Chip(_l("Refused"), "danger", "x-octagon-fill"),
+    "tampered": Chip(_l("Tampered"), "danger", "shield-x"),
 }
 
 
