@@ -4,6 +4,7 @@ import os
 import sys
 
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hallpanel import create_app, deploy_check
@@ -34,8 +35,11 @@ def make_app() -> Flask:
 def refuse_unfit(made: Flask) -> None:
     """Serve nobody on the network while the installation has a fault (CFG-1)."""
     with made.app_context(), records.open_session(db.engine) as session:
-        with records.at_desk(session, SYSTEM, utc_now()):
-            faults = list(deploy_check.faults(made.config, session, utc_now()))
+        try:
+            with records.at_desk(session, SYSTEM, utc_now()):
+                faults = [*deploy_check.faults(made.config, session, utc_now())]
+        except DBAPIError as error:
+            faults = [deploy_check.unreadable(error)]
         db.engine.dispose()
     if faults:
         told = "\n".join(map(str, faults))

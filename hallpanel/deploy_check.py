@@ -61,6 +61,15 @@ def faults(settings: Settings, session: Session, at: datetime) -> Iterator[Fault
         yield from look(connection)
 
 
+def unreadable(error: Exception) -> Fault:
+    """What there is to say of a database that could not be asked."""
+    return Fault(
+        "P16",
+        f"the database cannot be read: {str(error).splitlines()[0]}",
+        "See that it runs, and migrate it: flask --app wsgi db upgrade -d hallpanel/migrations",
+    )
+
+
 def serves_others(settings: Settings) -> bool:
     """Whether the panel answers under a name by which other machines reach it."""
     return bool(set(settings.get("TRUSTED_HOSTS") or ()) - ONLY_THIS_MACHINE)
