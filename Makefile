@@ -5,6 +5,8 @@
 # make messages   collect the words of the screen into the catalogues
 # make security   say in its table and README.md which tests show which security requirement
 # make coverage   the tests without browser, with what they do not reach
+# make lock   look up the hashes of what requirements.txt asks for
+# make sbom   list what is installed in build/hallpanel.cdx.json, as CycloneDX
 # make clean  remove what the other targets made, except the data in instance/
 
 SHELL := bash
@@ -12,7 +14,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := run
-.PHONY: run test faults lint messages security coverage clean
+.PHONY: run test faults lint messages security coverage lock sbom clean
 
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
@@ -57,7 +59,7 @@ $(READY): requirements.txt constraints.txt
 	fi; \
 	echo "Installing the requirements into .venv ..."; \
 	"$$found" -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt
 	@touch $@
 
 %.mo: %.po $(READY)
@@ -83,6 +85,22 @@ security: $(READY)
 
 coverage: $(READY) $(COMPILED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report term
+
+# The tools of these two stand apart: the panel needs neither.
+build/tools/bin/%:
+	@python3 -m venv build/tools
+	@build/tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 cyclonedx-bom==7.5.0
+
+lock: build/tools/bin/uv
+	@{ sed -n 1,2p constraints.txt; build/tools/bin/uv pip compile requirements.txt --quiet \
+		--generate-hashes --universal --python-version 3.11 --no-header --no-annotate; } \
+		> build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+
+sbom: $(READY) build/tools/bin/cyclonedx-py
+	@build/tools/bin/cyclonedx-py environment --output-format JSON \
+		--output-file build/hallpanel.cdx.json .venv
+	@echo "build/hallpanel.cdx.json"
 
 clean:
 	rm -rf .venv build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

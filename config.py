@@ -19,18 +19,25 @@ from sqlalchemy.exc import ArgumentError
 from hallpanel.engine.errors import SettingError
 
 HOME = Path(__file__).resolve().parent
+DIGESTS = ("sha256", "sm3")
 LOCALES = ("zh_Hans_CN", "zh_Hant_TW", "en")
 MEGABYTE = 1024 * 1024
 SHORTEST_KEY = 32
 SHORTEST_PASSWORD = 8
 
+SHORTEST_KEEPING, LONGEST_KEEPING = 190, 36500  # days for which the audit is kept (AUD-6)
+
 NAMES = (
+    "HALLPANEL_ANCHOR_FOLDER",
+    "HALLPANEL_AUDIT_DAYS",
     "HALLPANEL_DATABASE_URL",
     "HALLPANEL_DEMO_PASSWORD",
     "HALLPANEL_DEMO_TOTP",
+    "HALLPANEL_DIGEST",
     "HALLPANEL_HOSTS",
     "HALLPANEL_INSTANCE",
     "HALLPANEL_LOCALE",
+    "HALLPANEL_OWNER_URL",
     "HALLPANEL_PROXIES",
     "HALLPANEL_SECRET_KEY",
     "HALLPANEL_SECRET_KEY_FILE",
@@ -75,6 +82,14 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,  # a form may stay open as long as the session lives
         "HALLPANEL_INSTANCE": instance,
         "HALLPANEL_TLS": tls,
+        "HALLPANEL_ANCHOR_FOLDER": Path(
+            asked.get("HALLPANEL_ANCHOR_FOLDER", instance / "anchors")
+        ).absolute(),
+        "HALLPANEL_AUDIT_DAYS": _number(
+            asked, "HALLPANEL_AUDIT_DAYS", SHORTEST_KEEPING, SHORTEST_KEEPING, LONGEST_KEEPING
+        ),
+        "HALLPANEL_DIGEST": _choice(asked, "HALLPANEL_DIGEST", DIGESTS),
+        "HALLPANEL_OWNER_URL": _owner_url(asked),
         "HALLPANEL_PROXIES": _number(asked, "HALLPANEL_PROXIES", 0, 0, 9),
         "HALLPANEL_DEMO_PASSWORD": _demo_password(asked),
         "HALLPANEL_DEMO_TOTP": _demo_totp(asked),
@@ -168,14 +183,7 @@ def _write_once(path: Path, text: str) -> None:
 
 def _database_url(asked: Asked, instance: Path) -> str:
     name = "HALLPANEL_DATABASE_URL"
-    text = asked.get(name, "sqlite:///hallpanel.db")
-    try:
-        url = make_url(re.sub(r"^postgres://", "postgresql://", text))
-    except (ArgumentError, ValueError) as error:
-        # The text is not repeated: it may hold a password.
-        raise SettingError(
-            name, "this is no database address", "postgresql://user:password@host/database"
-        ) from error
+    url = _address_of_database(name, asked.get(name, "sqlite:///hallpanel.db"))
     match url.drivername:
         case "sqlite":
             return _sqlite_url(name, url, instance)
@@ -186,6 +194,31 @@ def _database_url(asked: Asked, instance: Path) -> str:
         f"{url.drivername} is not supported",
         "Use postgresql://… or sqlite:///…, or leave it out for SQLite in the instance folder.",
     )
+
+
+def _address_of_database(name: str, text: str) -> URL:
+    try:
+        return make_url(re.sub(r"^postgres://", "postgresql://", text))
+    except (ArgumentError, ValueError) as error:
+        # The text is not repeated: it may hold a password.
+        raise SettingError(
+            name, "this is no database address", "postgresql://user:password@host/database"
+        ) from error
+
+
+def _owner_url(asked: Asked) -> str | None:
+    """Who owns the tables and migrates them, where another account of PostgreSQL serves."""
+    name = "HALLPANEL_OWNER_URL"
+    if name not in asked:
+        return None
+    url = _address_of_database(name, asked[name])
+    if url.get_backend_name() != "postgresql":
+        raise SettingError(
+            name,
+            "only PostgreSQL has accounts of its own",
+            "Leave it out with SQLite; else postgresql://owner:password@host/hallpanel",
+        )
+    return _postgresql_url(name, url)
 
 
 def _sqlite_url(name: str, url: URL, instance: Path) -> str:

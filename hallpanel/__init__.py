@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 import config
 from hallpanel import cli, panel, rulebook
-from hallpanel.engine import check
+from hallpanel.engine import audit, check
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.store import prepare_engine
 from hallpanel.panel import language, security, sign_in
@@ -47,6 +47,8 @@ def open_store(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
+        digest = app.config.get("HALLPANEL_DIGEST", audit.ALGORITHM)
+        db.engine.update_execution_options(**{audit.DIGEST: digest})
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
 
 

@@ -21,6 +21,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from hallpanel.engine import wall
+
 NOTES, DATABASE, ATTACHMENTS = "hallpanel.json", "database", "attachments"
 EDITION = 1
 DEBIAN = Path("/usr/lib/postgresql")
@@ -126,7 +128,12 @@ def _copy_database(url: URL, copy: Path) -> None:
         with closing(sqlite3.connect(str(url.database))) as source:
             source.execute("VACUUM INTO ?", (str(copy),))
         return
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
+    _run(
+        "pg_dump",
+        url,
+        *("--format=custom", "--no-owner", "--no-privileges"),
+        *("--enable-row-security", f"--file={copy}"),
+    )
 
 
 def _restore_database(copy: Path, url: URL) -> None:
@@ -164,6 +171,8 @@ def _run(program: str, url: URL, *arguments: str) -> None:
         "PGPORT": str(url.port) if url.port else None,
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
+        # The copy is of all rows, also for an owner whom the tables show none (AZ-4).
+        "PGOPTIONS": f"-c {wall.GRANTS}={wall.EVERYTHING}",
         **{f"PG{name.upper()}": str(value) for name, value in url.query.items()},
     }
     environment = os.environ | {name: value for name, value in given.items() if value}

@@ -19,16 +19,18 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_babel import force_locale
-from sqlalchemy import inspect, select, update
+from sqlalchemy import URL, create_engine, inspect, make_url, select, update
 from sqlalchemy.orm import Session
 
 from hallpanel import backup, demonstration, deploy_check, seeding
-from hallpanel.engine import audit, check, records, sweep
+from hallpanel.engine import audit, audit_anchor, audit_archive, check, records, sweep, wall
 from hallpanel.engine.clock import HALL_ZONE, utc_now
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.engine.signing import SigningKey
+from hallpanel.engine.store import prepare_engine
 from hallpanel.guard.account import Account, create_account
 from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
 from hallpanel.guard.sessions import SignInSession
@@ -38,7 +40,7 @@ from hallpanel.panel.extensions import db
 from hallpanel.panel.import_row import Effect
 from hallpanel.panel.language import refusal_sentence
 from hallpanel.rulebook import table as rulebook_table
-from hallpanel.worker import EVERY, Worker
+from hallpanel.worker import EVERY, Anchors, Worker
 
 A_FILE = click.Path(path_type=Path, dir_okay=False)
 AN_EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -67,6 +69,25 @@ def desk() -> Iterator[Session]:
         records.at_desk(session, SYSTEM, utc_now()),
     ):
         yield session
+
+
+@contextmanager
+def owner_desk() -> Iterator[Session]:
+    """The same as the owner of the tables, who alone may do what no page ever does."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    if url is None:
+        with desk() as session:
+            yield session
+        return
+    engine = prepare_engine(create_engine(url, execution_options=db.engine.get_execution_options()))
+    try:
+        with (
+            records.open_session(engine) as session,
+            records.at_desk(session, SYSTEM, utc_now()),
+        ):
+            yield session
+    finally:
+        engine.dispose()
 
 
 def fail(problem: object) -> NoReturn:
@@ -234,7 +255,8 @@ def worker_command(*, once: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    worker = Worker(lambda: records.open_session(db.engine), channels(app))
+    anchors = Anchors(current_app.config["HALLPANEL_ANCHOR_FOLDER"], _signing_key())
+    worker = Worker(lambda: records.open_session(db.engine), channels(app), anchors)
     if once:
         click.echo("done" if worker.round() else "another worker is at work")
     else:
@@ -269,36 +291,77 @@ def _run_each(interval: timedelta, app: Flask, worker: Worker) -> None:
 
 @audit_commands.command("verify")
 @click.option("--anchor", type=AN_EXISTING_FILE, help="Compare with an anchor taken earlier.")
-def verify_audit(anchor: Path | None) -> None:
+@click.option("--archive", type=AN_EXISTING_FILE, help="Check a file of old events as well.")
+@click.option("--key", metavar="PUBLIC", help="The auditor's own copy of the public key.")
+def verify_audit(anchor: Path | None, archive: Path | None, key: str | None) -> None:
     """Check every event of the audit book; end with 1 if one is not as it was written."""
+    public = key or _signing_key().public
+    kept = _read_anchor(anchor, public) if anchor else None
+    old = _read_archive(archive, public) if archive else None
     with desk() as session:
         verdict = audit.verify(session)
-        problems = [*verdict.problems]
-        if anchor:
-            problems += audit.check_anchor(session, _read_anchor(anchor))
+        problems = [*verdict.problems, *(old.problems if old else ())]
+        if kept:
+            problems += audit_archive.check_anchor(session, kept, old)
+        if old and old.archive and not audit_archive.belongs(session, old.archive):
+            fail(f"{archive} is not what the book archived.")
     for problem in problems:
         click.echo(str(problem.sentence), err=True)
     if problems:
         fail(f"{verdict.checked} events checked: the audit book was tampered with.")
-    click.echo(f"{verdict.checked} events checked: all as they were written.")
+    archived = f", and {old.archive.count} in the archive" if old and old.archive else ""
+    click.echo(f"{verdict.checked} events checked{archived}: all as they were written.")
 
 
-def _read_anchor(path: Path) -> dict[str, Any]:
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return {"seq": int(kept["seq"]), "digest": str(kept["digest"])}
-    except (ValueError, KeyError, TypeError):
+def _signing_key() -> SigningKey:
+    return SigningKey.of(instance())
+
+
+def _read_anchor(path: Path, public: str) -> dict[str, Any]:
+    kept = audit_anchor.read(path)
+    if kept is None:
         fail(f"{path} is no anchor.")
+    if not audit_anchor.is_genuine(kept, public):
+        fail(f"{path} was not signed by this installation, or was changed since.")
+    return kept
+
+
+def _read_archive(path: Path, public: str) -> audit_archive.Checked:
+    found = audit_archive.check(path, public)
+    if found.archive is None:
+        fail(f"{path} is no archive of the audit book.")
+    if not found.signed:
+        for problem in found.problems:
+            click.echo(str(problem.sentence), err=True)
+        fail(f"{path} was not signed by this installation, or was changed since.")
+    return found
 
 
 @audit_commands.command("anchor")
 @click.argument("file", type=A_FILE)
 def anchor_audit(file: Path) -> None:
-    """Write the head of the audit book to a file, to be kept away from this machine."""
+    """Write the head of the audit book, signed, to a file to be kept away from this machine."""
     with desk() as session:
-        taken = audit.anchor(session) | {"at": utc_now().isoformat()}
-    file.write_text(json.dumps(taken, indent=1) + "\n", encoding="utf-8")
+        taken = audit_anchor.take(session, _signing_key(), utc_now())
+    audit_anchor.write(file, taken)
     click.echo(f"Anchored at event {taken['seq']}.")
+
+
+@audit_commands.command("key")
+def key_of_audit() -> None:
+    """Print the public key by which anchors and archives are known, for the auditor to keep."""
+    click.echo(_signing_key().public)
+
+
+@audit_commands.command("archive")
+@click.argument("file", type=A_FILE)
+def archive_audit(file: Path) -> None:
+    """Move the events that need be kept here no longer to a new file, with their chain."""
+    days = current_app.config["HALLPANEL_AUDIT_DAYS"]
+    with owner_desk() as session, plainly():
+        made = audit_archive.archive(session, file, _signing_key(), utc_now(), days)
+        session.commit()
+    click.echo(f"Events {made.first_seq} to {made.last_seq} are in {file}. Keep it safe.")
 
 
 # copies
@@ -312,7 +375,7 @@ def backup_command(file: Path) -> None:
         with desk() as session:
             audit.record(session, audit.Event("backup", after={"file": file.name}))
             session.commit()
-        notes = backup.write(file, db.engine.url, instance() / "attachments", utc_now())
+        notes = backup.write(file, _owner_url(), instance() / "attachments", utc_now())
     size = file.stat().st_size // 1024
     click.echo(f"{file}: the database and {notes['attachments']} attached files, {size} KB.")
 
@@ -326,7 +389,8 @@ def restore(file: Path, *, force: bool) -> None:
         fail("The database holds records. Name an empty one, or say --force to lose them.")
     db.engine.dispose()
     with plainly():
-        notes = backup.read(file, db.engine.url, instance() / "attachments")
+        notes = backup.read(file, _owner_url(), instance() / "attachments")
+        settle_roles()
     with desk() as session:
         verdict = audit.verify(session)
         if verdict.problems:
@@ -341,6 +405,39 @@ def restore(file: Path, *, force: bool) -> None:
     )
     if _is_behind():
         click.echo("Now migrate it: flask --app wsgi db upgrade --directory hallpanel/migrations")
+
+
+def _owner_url() -> URL:
+    """The address of who owns the tables; the same as of who serves, unless one is set."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    return make_url(url) if url else db.engine.url
+
+
+def settle_roles() -> list[str]:
+    """Raise the walls of PostgreSQL and give the serving account its rights; what was done."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    engine = create_engine(url) if url else db.engine
+    with engine.begin() as connection:
+        wall.raise_walls(connection)
+        done = wall.settle_role(connection, db.engine.url) if url else []
+    if url:
+        engine.dispose()
+    return done
+
+
+@commands.command("db-roles")
+def db_roles() -> None:
+    """On PostgreSQL: make the account that serves, with its rights, and raise the walls."""
+    if current_app.config.get("HALLPANEL_OWNER_URL") is None:
+        fail(
+            "Set HALLPANEL_OWNER_URL to who owns the tables, HALLPANEL_DATABASE_URL to who serves."
+        )
+    for line in settle_roles():
+        click.echo(line)
+    with db.engine.connect() as connection:
+        for why in wall.overpowered(connection):
+            fail(f"The account that serves passes by the walls: {why}.")
+    click.echo("The tables show the serving account what each person may see, and no more.")
 
 
 def _is_in_use() -> bool:

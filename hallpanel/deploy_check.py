@@ -4,17 +4,33 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import audit
+from hallpanel.engine import audit, wall
+from hallpanel.engine.store import SQLITE_PRAGMAS
 from hallpanel.guard.actors import demonstration_accounts
 
 SHORTEST_KEY = 32
 FEWEST_CHARACTERS = 10
+PRIVATE = ("secret-key", "anchor-key", "anchors", "attachments", "imports")
+# Keys that stand in a book, a test or an example, in the spelling of their digest.
+KNOWN_KEYS = frozenset(
+    {
+        "3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9",
+        "a8ae6e6ee929abea3afcfc5258c8ccd6f85273e0d4626d26c7279f3250f77c8e",
+        "4a785508f14fa9f55a1e55788f112eb8cd30261a7002a64d9f7fe61dad66650a",
+        "ebfa6ad50211ab51863d2d5c2c8a27652f4b269415e8abdf06eb730ce41d9805",
+        "ca1332d9d38bd0688b2b24821f38905c645d754d0a3558192f594f2ebb4f5442",
+    }
+)
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"}
+)
 ONLY_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -40,7 +56,23 @@ def faults(settings: Settings, session: Session, at: datetime) -> Iterator[Fault
     for check in CHECKS:
         yield from check(settings)
     yield from _demonstration(session, at)
-    yield from _unguarded(session.connection())
+    connection = session.connection()
+    for look in (_unguarded, _pragmas, _walls):
+        yield from look(connection)
+
+
+def unreadable(error: Exception) -> Fault:
+    """What there is to say of a database that could not be asked."""
+    return Fault(
+        "P16",
+        f"the database cannot be read: {str(error).splitlines()[0]}",
+        "See that it runs, and migrate it: flask --app wsgi db upgrade -d hallpanel/migrations",
+    )
+
+
+def serves_others(settings: Settings) -> bool:
+    """Whether the panel answers under a name by which other machines reach it."""
+    return bool(set(settings.get("TRUSTED_HOSTS") or ()) - ONLY_THIS_MACHINE)
 
 
 def _key(settings: Settings) -> Iterator[Fault]:
@@ -51,6 +83,53 @@ def _key(settings: Settings) -> Iterator[Fault]:
             "the secret key is short or easy to guess",
             'Make one: python3 -c "import secrets; print(secrets.token_hex(32))", '
             "and set HALLPANEL_SECRET_KEY_FILE.",
+        )
+
+
+def _known_key(settings: Settings) -> Iterator[Fault]:
+    digest = sha256(str(settings.get("SECRET_KEY") or "").encode()).hexdigest()
+    if digest in KNOWN_KEYS:
+        yield Fault(
+            "P10",
+            "the secret key is one that stands in an example",
+            'Make one: python3 -c "import secrets; print(secrets.token_hex(32))", '
+            "and set HALLPANEL_SECRET_KEY_FILE.",
+        )
+
+
+def _network(settings: Settings) -> Iterator[Fault]:
+    """SQLite relies on locks that file systems of a network do not keep (DUR-2)."""
+    url = make_url(settings["SQLALCHEMY_DATABASE_URI"])
+    if url.get_backend_name() != "sqlite":
+        return
+    kind = file_system(Path(str(url.database)), Path("/proc/mounts"))
+    if kind in NETWORK:
+        yield Fault(
+            "P11",
+            f"the database file lies on a file system of the network ({kind})",
+            "Keep it on a disk of this machine, or use PostgreSQL.",
+        )
+
+
+def file_system(path: Path, mounts: Path) -> str | None:
+    """The kind of file system on which a file lies; None where the machine does not say."""
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return None
+    place = path.resolve()
+    over = [(Path(where), kind) for _device, where, kind, *_rest in lines]
+    under = [(len(at.parts), kind) for at, kind in over if place.is_relative_to(at)]
+    return max(under)[1] if under else None
+
+
+def _anchors(settings: Settings) -> Iterator[Fault]:
+    folder = settings.get("HALLPANEL_ANCHOR_FOLDER")
+    if folder and Path(folder).is_relative_to(Path(settings["HALLPANEL_INSTANCE"])):
+        yield Fault(
+            "P14",
+            "the anchors of the audit lie beside the records they are to prove",
+            "Set HALLPANEL_ANCHOR_FOLDER to a folder of another machine.",
         )
 
 
@@ -104,7 +183,7 @@ def _files(settings: Settings) -> Iterator[Fault]:
 def _private(settings: Settings) -> Iterator[Path]:
     instance = Path(settings["HALLPANEL_INSTANCE"])
     yield instance
-    yield from (instance / name for name in ("secret-key", "attachments", "imports"))
+    yield from (instance / name for name in PRIVATE)
     url = make_url(settings["SQLALCHEMY_DATABASE_URI"])
     if url.get_backend_name() == "sqlite":
         yield from (Path(f"{url.database}{part}") for part in ("", "-wal", "-shm"))
@@ -131,4 +210,39 @@ def _unguarded(connection: Connection) -> Iterator[Fault]:
         )
 
 
-CHECKS: tuple[Check, ...] = (_key, _debug, _cookies, _hosts, _proxies, _files)
+def _pragmas(connection: Connection) -> Iterator[Fault]:
+    """How SQLite is open on this connection, asked of itself (DUR-2)."""
+    if connection.dialect.name != "sqlite":
+        return
+    for pragma in SQLITE_PRAGMAS:
+        name, _equals, wanted = pragma.removeprefix("PRAGMA ").partition("=")
+        found = str(connection.exec_driver_sql(f"PRAGMA {name}").scalar()).upper()
+        if found != PRAGMA_VALUES.get(wanted, wanted):
+            yield Fault(
+                "P12",
+                f"SQLite is open with {name}={found} and not {wanted}",
+                "Leave the database to the panel, which opens it right.",
+            )
+
+
+def _walls(connection: Connection) -> Iterator[Fault]:
+    for why in wall.overpowered(connection):
+        yield Fault(
+            "P13",
+            f"the account that serves passes by the walls of the tables: {why}",
+            "Set HALLPANEL_OWNER_URL to the owner and HALLPANEL_DATABASE_URL to another account, "
+            "then: flask --app wsgi db-roles",
+        )
+    missing = wall.unwalled(connection)
+    if missing:
+        yield Fault(
+            "P15",
+            f"tables show all rows to whoever asks: {', '.join(missing)}",
+            "Raise their walls: flask --app wsgi db-roles",
+        )
+
+
+PRAGMA_VALUES = {"FULL": "2", "ON": "1"}
+CHECKS: tuple[Check, ...] = (
+    *(_key, _known_key, _debug, _cookies, _hosts, _proxies, _files, _network, _anchors),
+)

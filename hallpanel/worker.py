@@ -9,13 +9,16 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import lease, outbox, sweep
+from hallpanel.engine import audit_anchor, lease, outbox, sweep
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.outbox import Channel
+from hallpanel.engine.signing import SigningKey
 
 LEASE = "worker"
 EVERY = timedelta(minutes=1)
@@ -27,11 +30,24 @@ log = logging.getLogger(__name__)
 OpenSession = Callable[[], AbstractContextManager[Session]]
 
 
+@dataclass(frozen=True)
+class Anchors:
+    """Where the head of the audit book is left each hour, and the key that signs it (AUD-4)."""
+
+    folder: Path
+    key: SigningKey
+
+
 class Worker:
     """One process that does a round each minute, if it is its turn."""
 
-    def __init__(self, open_session: OpenSession, channels: Mapping[str, Channel]) -> None:
-        self.open_session, self.channels = open_session, channels
+    def __init__(
+        self,
+        open_session: OpenSession,
+        channels: Mapping[str, Channel],
+        anchors: Anchors | None = None,
+    ) -> None:
+        self.open_session, self.channels, self.anchors = open_session, channels, anchors
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.at_work = False
 
@@ -44,6 +60,7 @@ class Worker:
         with self.open_session() as session:
             delivered = outbox.deliver(session, utc_now(), self.channels)
             session.rollback()
+        self._anchor()
         log.info(
             "swept: %s transitions, %s warnings, %s reminders, %s chores; sent: %s, failed: %s",
             swept.transitions,
@@ -54,6 +71,16 @@ class Worker:
             delivered.failed,
         )
         return True
+
+    def _anchor(self) -> None:
+        """Leave the head of the audit book outside; a folder that is away stops nothing else."""
+        if self.anchors is None:
+            return
+        try:
+            with self.open_session() as session:
+                audit_anchor.leave_hourly(session, self.anchors.folder, self.anchors.key, utc_now())
+        except OSError:
+            log.exception("the anchor of the audit could not be left in %s", self.anchors.folder)
 
     def _takes_turn(self) -> bool:
         with self.open_session() as session:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 USER = "hallpanel"
+SERVING = "hallpanel_serving"  # owns nothing, and sees what the walls show
 SPEED = {
     "fsync": "off",  # nothing here outlives the run
     "synchronous_commit": "off",
@@ -51,9 +52,9 @@ class Cluster:
         if (self.data / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = USER) -> str:
         """The address of a database, as SQLAlchemy takes it."""
-        return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}"
+        return f"postgresql+psycopg://{user}@/{database}?host={self.folder}"
 
     def command(self, statement: str) -> None:
         """Run a statement about databases, outside of any."""

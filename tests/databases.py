@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session
 
 import config as installation
 from hallpanel.engine.records import open_session
 from hallpanel.engine.store import prepare_engine
 from tests import machine
-from tests.cluster import Cluster
+from tests.cluster import SERVING, Cluster
 
+SERVING_ROLE = "serving"
 KINDS = ("sqlite", "postgresql")
 MIGRATIONS = installation.HOME / "hallpanel" / "migrations"
 RUN = pytest.StashKey[Path]()
@@ -179,8 +180,13 @@ def migrate(settings: dict[str, Any]) -> None:
 
 
 def settings_for(url: str, instance: Path) -> dict[str, Any]:
-    """Settings of an installation on a database, for `create_app` in a test."""
+    """Settings of an installation on a database, for `create_app` in a test.
+
+    With HALLPANEL_TEST_ROLE=serving the panel serves on PostgreSQL as an account that owns nothing.
+    """
     asked = {"HALLPANEL_DATABASE_URL": url, "HALLPANEL_INSTANCE": str(instance)}
+    if os.environ.get("HALLPANEL_TEST_ROLE") == SERVING_ROLE and url.startswith("postgresql"):
+        asked |= serving(url)
     return {**installation.settings(asked), "TESTING": True}
 
 
@@ -191,6 +197,12 @@ def build(settings: dict[str, Any], run: Path) -> Any:
     app = create_app(settings)
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(run))
     return app
+
+
+def serving(url: str) -> dict[str, str]:
+    """Addresses of a PostgreSQL database for the account that serves, and for its owner."""
+    named = make_url(url).set(username=SERVING).render_as_string(hide_password=False)
+    return {"HALLPANEL_DATABASE_URL": named, "HALLPANEL_OWNER_URL": url}
 
 
 def open_engine(url: str) -> Engine:

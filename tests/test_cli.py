@@ -17,12 +17,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from config import HOME
 from hallpanel import backup, cli, demonstration, deploy_check
 from hallpanel.demonstration import DemoAccount
-from hallpanel.engine import audit, records
+from hallpanel.engine import audit, records, wall
 from hallpanel.engine.audit import EVENTS
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.entity import REGISTRY
@@ -33,6 +33,7 @@ from hallpanel.panel.extensions import db
 from hallpanel.rulebook import table
 from tests.panel.door import account, at_work, browser, sign_in
 
+OVERPOWERED = wall.overpowered
 AT = datetime(2026, 2, 9, 2, tzinfo=UTC)
 
 
@@ -175,7 +176,14 @@ WRONG = {
     "P05": {"SESSION_COOKIE_HTTPONLY": False},
     "P06": {"TRUSTED_HOSTS": ["localhost", "127.0.0.1"]},
     "P07": {"HALLPANEL_PROXIES": 0},
+    "P10": {"SECRET_KEY": "0123456789abcdef0123456789abcdef"},
 }
+
+
+@pytest.fixture(autouse=True)
+def of_no_power(monkeypatch):
+    """The tests' own account is a superuser of its PostgreSQL; that is looked at by itself."""
+    monkeypatch.setattr(wall, "overpowered", lambda _connection: [])
 
 
 def sound(app):
@@ -183,6 +191,7 @@ def sound(app):
     app.config.update(SOUND)
     instance = Path(app.config["HALLPANEL_INSTANCE"])
     instance.chmod(0o700)
+    app.config["HALLPANEL_ANCHOR_FOLDER"] = instance.parent / "elsewhere"
     for path in deploy_check._private(app.config):
         if path.exists() and not path.is_dir():
             path.chmod(0o600)
@@ -201,6 +210,68 @@ def test_a_wrong_setting_is_named_by_its_id_cfg_1(app, typed, fault):
     done = typed("check", "--deploy")
     assert done.exit_code == 1
     assert re.findall(r"^(P\d+) ", done.output, re.M) == [fault]
+
+
+def found_faults(done):
+    return re.findall(r"^(P\d+) ", done.output, re.M)
+
+
+def test_anchors_beside_the_records_are_named_cfg_1_aud_4(app, typed):
+    sound(app)
+    app.config["HALLPANEL_ANCHOR_FOLDER"] = Path(app.config["HALLPANEL_INSTANCE"], "anchors")
+    assert found_faults(typed("check", "--deploy")) == ["P14"]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_database_on_a_file_system_of_the_network_is_named_cfg_1_dur_2(app, typed, monkeypatch):
+    sound(app)
+    monkeypatch.setattr(deploy_check, "file_system", lambda *_asked: "nfs4")
+    assert found_faults(typed("check", "--deploy")) == ["P11"]
+
+
+def test_the_file_system_is_the_one_mounted_nearest_dur_2(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "disk / ext4 rw 0 0\n"
+        f"host:/x {tmp_path}/net nfs4 rw 0 0\n"
+        f"disk {tmp_path}/net/own xfs rw 0 0\n"
+    )
+    assert deploy_check.file_system(tmp_path / "a.db", mounts) == "ext4"
+    assert deploy_check.file_system(tmp_path / "net" / "a.db", mounts) == "nfs4"
+    assert deploy_check.file_system(tmp_path / "net" / "own" / "a.db", mounts) == "xfs"
+    assert deploy_check.file_system(tmp_path / "a.db", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_sqlite_that_is_open_less_durably_is_named_cfg_1_dur_2(app, typed):
+    sound(app)
+    with app.app_context():
+
+        def weaken(connection, _record):
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+        event.listen(db.engine, "connect", weaken)
+        db.engine.dispose()
+    assert found_faults(typed("check", "--deploy")) == ["P12"]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_an_account_that_passes_by_the_walls_is_named_cfg_1_az_4(app, typed, monkeypatch):
+    sound(app)
+    monkeypatch.setattr(wall, "overpowered", OVERPOWERED)
+    done = typed("check", "--deploy")
+    assert "P13" in found_faults(done)
+    assert "it is a superuser" in done.output
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_a_table_without_its_wall_is_named_cfg_1_az_4(app, typed):
+    sound(app)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("DROP POLICY hall_reach ON unit")
+    done = typed("check", "--deploy")
+    assert found_faults(done) == ["P15"]
+    assert "unit" in done.output
 
 
 def test_a_demonstration_does_not_serve_a_real_hall_cfg_1(app, typed):
@@ -588,6 +659,6 @@ def test_every_command_of_the_contract_is_there(app):
         *("seed", "demo", "check", "rulebook", "sweep", "worker"),
         *("audit", "backup", "restore", "import", "account", "db"),
     } <= set(app.cli.commands)
-    assert set(cli.audit_commands.commands) == {"verify", "anchor"}
+    assert set(cli.audit_commands.commands) == {"verify", "anchor", "key", "archive"}
     for command in cli.commands.commands.values():
         assert command.help, command.name

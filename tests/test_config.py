@@ -177,3 +177,28 @@ def test_a_wrong_setting_is_named_with_its_repair(read, asked, repair):
     assert message.startswith(f"{refused.value.setting}: ")
     assert repair in refused.value.hint
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("days", ["30", "189", "0", "-1", "x"])
+def test_the_audit_is_kept_190_days_or_longer_and_never_shorter_aud_6(read, days):
+    with pytest.raises(SettingError, match="HALLPANEL_AUDIT_DAYS"):
+        read(HALLPANEL_AUDIT_DAYS=days)
+
+
+def test_the_time_of_keeping_may_be_raised_aud_6(read):
+    assert read()["HALLPANEL_AUDIT_DAYS"] == 190
+    assert read(HALLPANEL_AUDIT_DAYS="1095")["HALLPANEL_AUDIT_DAYS"] == 1095
+
+
+def test_the_digest_is_one_of_two_aud_3(read):
+    assert read()["HALLPANEL_DIGEST"] == "sha256"
+    assert read(HALLPANEL_DIGEST="sm3")["HALLPANEL_DIGEST"] == "sm3"
+    with pytest.raises(SettingError, match="md5"):
+        read(HALLPANEL_DIGEST="md5")
+
+
+def test_an_owner_is_an_account_of_postgresql_az_4(read):
+    given = "postgres://owner:secret@db.hall/hallpanel"
+    assert read(HALLPANEL_OWNER_URL=given)["HALLPANEL_OWNER_URL"].startswith("postgresql+psycopg")
+    with pytest.raises(SettingError, match="accounts of its own"):
+        read(HALLPANEL_OWNER_URL="sqlite:///x.db")

@@ -62,3 +62,30 @@ def test_a_wrong_setting_ends_the_start_with_a_plain_message(tmp_path, command):
 def test_a_foreign_host_name_is_refused(client):
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
     assert client.get("/healthz", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("command", [[sys.executable, "-c", "import wsgi"], SERVE], ids=len)
+def test_an_unfit_installation_serves_nobody_on_the_network_cfg_1(tmp_path, database_url, command):
+    env = environment(
+        tmp_path, HALLPANEL_DATABASE_URL=database_url, HALLPANEL_HOSTS="hall.example.gov.cn"
+    )
+    ended = subprocess.run(
+        command, cwd=HOME, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "hallpanel does not serve for others." in ended.stderr
+    assert "P04 pages and cookies travel without encryption" in ended.stderr
+    assert "Hint: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_commands_still_run_in_an_unfit_installation_cfg_1(tmp_path, database_url):
+    """Else nothing could be put right from the command line."""
+    env = environment(
+        tmp_path, HALLPANEL_DATABASE_URL=database_url, HALLPANEL_HOSTS="hall.example.gov.cn"
+    )
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "check"]
+    done = subprocess.run(
+        command, cwd=HOME, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

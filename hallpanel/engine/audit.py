@@ -5,26 +5,35 @@ same transaction: without its audit a change does not happen, and what is undone
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, event, insert, update
+from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from hallpanel.engine.audit_event import (
     ALGORITHM,
+    ALGORITHMS,
+    ARCHIVE,
+    BOOK,
     EVENTS,
     GENESIS,
     HEAD,
+    KEPT_DAYS,
     TRIGGERS,
+    AuditArchive,
     AuditEvent,
     AuditHead,
     digest_of,
+    drop_first_triggers,
     drop_triggers,
     found,
+    guards,
     triggers,
     unguarded,
 )
@@ -36,12 +45,19 @@ from hallpanel.engine.audit_verify import (
     check_anchor,
     verify,
 )
-from hallpanel.engine.errors import NoActor
+from hallpanel.engine.errors import AuditUnwritable, NoActor
 from hallpanel.engine.store import canonical_json
 
 __all__ = [
+    "ALGORITHM",
+    "ALGORITHMS",
+    "ARCHIVE",
+    "BOOK",
+    "DIGEST",
     "GENESIS",
+    "KEPT_DAYS",
     "TRIGGERS",
+    "AuditArchive",
     "AuditContext",
     "AuditEvent",
     "AuditHead",
@@ -52,9 +68,12 @@ __all__ = [
     "anchor",
     "check_anchor",
     "context",
+    "drop_first_triggers",
     "drop_triggers",
     "found",
+    "guards",
     "install",
+    "is_writable",
     "record",
     "triggers",
     "unguarded",
@@ -64,6 +83,9 @@ __all__ = [
 CONTEXT = "audit_context"
 QUEUE = "audit_queue"
 DONE = "done"
+DIGEST = "audit_digest"
+"""The execution option of an engine that says which digest new events get."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -216,19 +238,37 @@ def _write(session: Session) -> None:
 def _append(connection: Connection, waiting: list[dict[str, Any]]) -> None:
     """Add events at the end of the chain. Taking the head makes other writers wait till we end."""
     take = update(HEAD).values(seq=HEAD.c.seq + len(waiting)).returning(HEAD.c.seq, HEAD.c.digest)
-    head = connection.execute(take).one_or_none()
-    if head is None:
-        raise RuntimeError("the audit book was never opened: migrate the database")
-    rows = list(_chained(waiting, head.seq - len(waiting), head.digest))
-    connection.execute(insert(EVENTS), rows)
-    connection.execute(update(HEAD).values(digest=rows[-1]["digest"]))
+    try:
+        head = connection.execute(take).one_or_none()
+        if head is None:
+            raise RuntimeError("the audit book was never opened: migrate the database")
+        algorithm = connection.get_execution_options().get(DIGEST, ALGORITHM)
+        rows = list(_chained(waiting, head.seq - len(waiting), head.digest, algorithm))
+        connection.execute(insert(EVENTS), rows)
+        connection.execute(update(HEAD).values(digest=rows[-1]["digest"]))
+    except DBAPIError as error:
+        raise AuditUnwritable(error) from error
+
+
+def is_writable(connection: Connection) -> bool:
+    """Whether an event could be written now; tried for real, and taken back."""
+    probe = {"seq": -1 - secrets.randbelow(2**31), "at": EPOCH, "action": "probe"}
+    row = probe | {"actor_name": "", "result": DONE, "algorithm": ALGORITHM}
+    try:
+        with connection.begin_nested() as savepoint:
+            connection.execute(update(HEAD).where(HEAD.c.id != HEAD.c.id).values(seq=HEAD.c.seq))
+            connection.execute(insert(EVENTS).values(row | {"previous_digest": "", "digest": ""}))
+            savepoint.rollback()
+    except DBAPIError:
+        return False
+    return connection.scalar(select(HEAD.c.id)) is not None
 
 
 def _chained(
-    waiting: Iterable[dict[str, Any]], seq: int, previous: str
+    waiting: Iterable[dict[str, Any]], seq: int, previous: str, algorithm: str
 ) -> Iterator[dict[str, Any]]:
     for place, values in enumerate(waiting, seq + 1):
-        row = values | {"seq": place, "algorithm": ALGORITHM, "previous_digest": previous}
+        row = values | {"seq": place, "algorithm": algorithm, "previous_digest": previous}
         texts = {name: _text(row[name]) for name in ("before", "after")}
         previous = digest_of(row | texts)
         yield row | {"digest": previous}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -29,8 +30,20 @@ from hallpanel.engine.store import Base, Json, UtcDateTime, canonical_json
 
 GENESIS = "0" * 64
 ALGORITHM = "sha256"
+KEPT_DAYS = 190
+"""No event goes before it is this old: six months and a margin (CSL 23(3), AUD-6)."""
+
+
+def _sm3(content: bytes) -> str:
+    """The digest of GB/T 32905, for halls that must use it."""
+    made = hashes.Hash(hashes.SM3())
+    made.update(content)
+    return made.finalize().hex()
+
+
 ALGORITHMS: Mapping[str, Callable[[bytes], str]] = {
     "sha256": lambda content: hashlib.sha256(content).hexdigest(),
+    "sm3": _sm3,
 }
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 
@@ -90,8 +103,23 @@ class AuditHead(Base):
     digest: Mapped[str]
 
 
+class AuditArchive(Base):
+    """The link that stands for the events moved to a file, so that the chain after them holds."""
+
+    __tablename__ = "audit_archive"
+
+    last_seq: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    first_seq: Mapped[int] = mapped_column(BigInteger)
+    previous_digest: Mapped[str]
+    digest: Mapped[str]
+    file_digest: Mapped[str]
+    archived_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 EVENTS = table_of(AuditEvent)
 HEAD = table_of(AuditHead)
+ARCHIVE = table_of(AuditArchive)
+BOOK = (EVENTS, HEAD, ARCHIVE)
 HASHED = tuple(column.name for column in EVENTS.columns if column.name != "digest")
 
 
@@ -104,15 +132,15 @@ def digest_of(values: Mapping[str, Any]) -> str:
     algorithm = ALGORITHMS.get(str(values["algorithm"]))
     if algorithm is None:
         return ""
-    content = {name: values[name] for name in HASHED} | {"at": _instant(values["at"])}
+    content = {name: values[name] for name in HASHED} | {"at": instant_text(values["at"])}
     return algorithm(canonical_json(content).encode("utf-8", "surrogatepass"))
 
 
-def _instant(at: datetime | str) -> str:
+def instant_text(at: datetime | str) -> str:
     """One spelling of an instant, whichever database it comes from."""
     if isinstance(at, str):
         with suppress(ValueError):
-            return _instant(datetime.fromisoformat(at))
+            return instant_text(datetime.fromisoformat(at))
         return at
     aware = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return aware.astimezone(UTC).isoformat(timespec="microseconds")
@@ -150,7 +178,8 @@ def _on_postgresql(name: str, table: str, occasion: str, against: str) -> Trigge
 NEVER = "audit events are never changed or removed"
 ONWARD = "the head of the audit only moves on"
 
-TRIGGERS: Mapping[str, tuple[Trigger, ...]] = {
+# As the first migration put them; a later one lets events go into an archive.
+FIRST_TRIGGERS: Mapping[str, tuple[Trigger, ...]] = {
     "sqlite": (
         _on_sqlite("audit_event_update", "audit_event", "UPDATE ON audit_event", NEVER),
         _on_sqlite("audit_event_delete", "audit_event", "DELETE ON audit_event", NEVER),
@@ -197,16 +226,136 @@ TRIGGERS: Mapping[str, tuple[Trigger, ...]] = {
 }
 
 
+LINKED = "a link stands for old events that are as they were written, and is never changed"
+
+# An event may go when it is old enough by the database's own clock and a link stands for it.
+_MAY_GO_SQLITE = f"""
+    coalesce(julianday(OLD.at) < julianday('now', '-{KEPT_DAYS} days'), 0)
+    AND EXISTS (SELECT 1 FROM audit_archive WHERE OLD.seq BETWEEN first_seq AND last_seq)
+"""  # noqa: S608 - a constant
+_IS_LINK_SQLITE = f"""
+    NEW.first_seq = (SELECT coalesce(max(last_seq), 0) + 1 FROM audit_archive)
+    AND EXISTS (SELECT 1 FROM audit_event
+                WHERE seq = NEW.first_seq AND previous_digest = NEW.previous_digest)
+    AND EXISTS (SELECT 1 FROM audit_event WHERE seq = NEW.last_seq AND digest = NEW.digest)
+    AND NOT EXISTS (SELECT 1 FROM audit_event WHERE seq <= NEW.last_seq AND coalesce(
+        julianday(at) >= julianday('now', '-{KEPT_DAYS} days'), 1))
+"""  # noqa: S608 - a constant
+
+# The names of the tables are taken with their schema: a temporary table must not stand for one.
+_MAY_GO_POSTGRESQL = f"""
+    DECLARE goes boolean := false;
+    BEGIN
+        IF TG_OP = 'DELETE' AND OLD.at < now() - interval '{KEPT_DAYS} days' THEN
+            EXECUTE 'SELECT EXISTS (SELECT 1 FROM ' || quote_ident(TG_TABLE_SCHEMA)
+                || '.audit_archive WHERE $1 BETWEEN first_seq AND last_seq)'
+                INTO goes USING OLD.seq;
+        END IF;
+        IF goes THEN RETURN OLD; END IF;
+        RAISE EXCEPTION '{NEVER}';
+    END
+"""  # noqa: S608 - a constant
+_IS_LINK_POSTGRESQL = f"""
+    DECLARE
+        holds boolean;
+        links text := quote_ident(TG_TABLE_SCHEMA) || '.audit_archive ';
+        events text := quote_ident(TG_TABLE_SCHEMA) || '.audit_event ';
+    BEGIN
+        EXECUTE 'SELECT $1 = (SELECT coalesce(max(last_seq), 0) + 1 FROM ' || links || ')'
+            || ' AND EXISTS (SELECT 1 FROM ' || events
+            || 'WHERE seq = $1 AND previous_digest = $3)'
+            || ' AND EXISTS (SELECT 1 FROM ' || events || 'WHERE seq = $2 AND digest = $4)'
+            || ' AND NOT EXISTS (SELECT 1 FROM ' || events
+            || 'WHERE seq <= $2 AND at >= now() - interval ''{KEPT_DAYS} days'')'
+            INTO holds USING NEW.first_seq, NEW.last_seq, NEW.previous_digest, NEW.digest;
+        IF holds THEN RETURN NEW; END IF;
+        RAISE EXCEPTION '{LINKED}';
+    END
+"""  # noqa: S608 - a constant
+
+
+def _function(name: str, table: str, occasion: str, body: str) -> Trigger:
+    function = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
+    trigger = f"CREATE TRIGGER {name} BEFORE {occasion} EXECUTE FUNCTION {name}()"
+    return Trigger(name, table, (function, trigger))
+
+
+_ARCHIVING: Mapping[str, tuple[Trigger, ...]] = {
+    "sqlite": (
+        _on_sqlite(
+            "audit_event_delete",
+            "audit_event",
+            f"DELETE ON audit_event WHEN NOT ({_MAY_GO_SQLITE})",
+            NEVER,
+        ),
+        _on_sqlite(
+            "audit_archive_insert",
+            "audit_archive",
+            f"INSERT ON audit_archive WHEN NOT ({_IS_LINK_SQLITE})",
+            LINKED,
+        ),
+        _on_sqlite("audit_archive_update", "audit_archive", "UPDATE ON audit_archive", LINKED),
+        _on_sqlite("audit_archive_delete", "audit_archive", "DELETE ON audit_archive", LINKED),
+    ),
+    "postgresql": (
+        _function(
+            "audit_event_change",
+            "audit_event",
+            "UPDATE OR DELETE ON audit_event FOR EACH ROW",
+            _MAY_GO_POSTGRESQL,
+        ),
+        _function(
+            "audit_archive_insert",
+            "audit_archive",
+            "INSERT ON audit_archive FOR EACH ROW",
+            _IS_LINK_POSTGRESQL,
+        ),
+        _on_postgresql(
+            "audit_archive_change",
+            "audit_archive",
+            "UPDATE OR DELETE ON audit_archive FOR EACH ROW",
+            LINKED,
+        ),
+        _on_postgresql(
+            "audit_archive_truncate", "audit_archive", "TRUNCATE ON audit_archive", LINKED
+        ),
+    ),
+}
+
+
+def _present(dialect_name: str) -> tuple[Trigger, ...]:
+    """The guards of today: those of the first edition, in their newest form, and the links'."""
+    first = {trigger.name: trigger for trigger in FIRST_TRIGGERS[dialect_name]}
+    return tuple((first | {one.name: one for one in _ARCHIVING[dialect_name]}).values())
+
+
+TRIGGERS: Mapping[str, tuple[Trigger, ...]] = {name: _present(name) for name in FIRST_TRIGGERS}
+
+
 def triggers(dialect_name: str) -> tuple[str, ...]:
-    """The statements that put the book under guard, for a migration to execute."""
+    """The statements with which the first migration put the book under guard."""
+    return tuple(ddl for trigger in FIRST_TRIGGERS[dialect_name] for ddl in trigger.create)
+
+
+def guards(dialect_name: str) -> tuple[str, ...]:
+    """The statements that put the whole book under guard, its archive among it."""
     return tuple(ddl for trigger in TRIGGERS[dialect_name] for ddl in trigger.create)
 
 
 def drop_triggers(dialect_name: str) -> tuple[str, ...]:
     """The statements that take the guard away, for a migration that rebuilds the book."""
+    return _dropped(dialect_name, TRIGGERS[dialect_name])
+
+
+def drop_first_triggers(dialect_name: str) -> tuple[str, ...]:
+    """The same for the guards of the first migration."""
+    return _dropped(dialect_name, FIRST_TRIGGERS[dialect_name])
+
+
+def _dropped(dialect_name: str, guarding: tuple[Trigger, ...]) -> tuple[str, ...]:
     if dialect_name == "postgresql":
-        return tuple(f"DROP FUNCTION {t.name}() CASCADE" for t in TRIGGERS[dialect_name])
-    return tuple(f"DROP TRIGGER {t.name}" for t in TRIGGERS[dialect_name])
+        return tuple(f"DROP FUNCTION {trigger.name}() CASCADE" for trigger in guarding)
+    return tuple(f"DROP TRIGGER {trigger.name}" for trigger in guarding)
 
 
 def unguarded(connection: Connection) -> list[str]:
@@ -229,5 +378,5 @@ def _open_under_guard(table: Table, connection: Connection, **_: Any) -> None:
             connection.exec_driver_sql(ddl)
 
 
-for _table in (EVENTS, HEAD):
+for _table in BOOK:
     event.listen(_table, "after_create", _open_under_guard)

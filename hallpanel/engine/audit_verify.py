@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, String, func, select, type_coerce
 from sqlalchemy.orm import Session
 
-from hallpanel.engine.audit_event import ALGORITHM, EVENTS, HEAD, digest_of
+from hallpanel.engine.audit_event import ARCHIVE, EVENTS, GENESIS, HEAD, digest_of, instant_text
 from hallpanel.engine.words import Phrase, _l
 
 BATCH = 1000
@@ -29,6 +29,8 @@ class Tampering(StrEnum):
     REORDERED = "reordered"
     REWRITTEN = "rewritten"
     HEADLESS = "headless"
+    UNLINKED = "unlinked"
+    ARCHIVED = "archived"
 
 
 SENTENCES: Mapping[Tampering, Phrase] = {
@@ -38,6 +40,10 @@ SENTENCES: Mapping[Tampering, Phrase] = {
     Tampering.REORDERED: _l("Event %(seq)s stands in another event's place"),
     Tampering.REWRITTEN: _l("The events up to %(seq)s were written anew"),
     Tampering.HEADLESS: _l("The head of the audit is missing"),
+    Tampering.UNLINKED: _l("Event %(seq)s does not follow on what was archived before it"),
+    Tampering.ARCHIVED: _l(
+        "The anchor covers event %(seq)s, which was archived: the archive has to be shown with it"
+    ),
 }
 
 
@@ -56,11 +62,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check found; `complete` is False where it stopped at too many problems."""
+    """What the check found; `complete` is False where it stopped before the first event.
+
+    It then says everything about the events from `down_to` on, and nothing about those before.
+    """
 
     checked: int
     problems: tuple[Problem, ...]
     complete: bool = True
+    down_to: int = 1
 
     @property
     def ok(self) -> bool:
@@ -92,6 +102,7 @@ class _Walk:
     checked: int = 0
     edited: set[int] = field(default_factory=set)
     missing: set[int] = field(default_factory=set)
+    surplus: set[int] = field(default_factory=set)
     strays: dict[int, _Page] = field(default_factory=dict)
     unvouched: dict[int, _Page] = field(default_factory=dict)
     wanted: dict[int, str] = field(default_factory=dict)
@@ -138,26 +149,63 @@ class _Walk:
             self.wanted[position] = self.vouched
 
 
-def verify(session: Session) -> Verdict:
-    """Check every event against its digest and its place, and the whole chain against its head."""
+def verify(session: Session, *, below: int | None = None, most: int | None = None) -> Verdict:
+    """Check every event against its digest and its place, and the whole chain against its head.
+
+    `most` stops after so many events, and `below` goes on from there: under the event that was
+    the last of the check before, whose vouching for the one before it still stands.
+    """
     top = session.scalar(select(func.max(EVENTS.c.seq))) or 0
     # Read after the newest event: a head that is behind it then is behind because of tampering.
     head = session.execute(select(HEAD.c.seq, HEAD.c.digest)).one_or_none()
     if head is None:
         return Verdict(0, (Problem(0, Tampering.HEADLESS),), complete=False)
     walk = _Walk(head.seq, head.seq, head.digest)
-    for row in _backwards(session, max(top, head.seq)):
+    if below is not None and below <= head.seq:
+        before = select(EVENTS.c.previous_digest).where(EVENTS.c.seq == below)
+        walk.position, walk.vouched, top = below - 1, session.scalar(before), below - 1
+    floor = floor_of(session)
+    for row in _backwards(session, max(top, walk.position)):
+        if row.seq <= floor.seq:
+            walk.strays[row.seq] = _Page(row.seq, row.digest, row.previous_digest)
+            walk.surplus.add(row.seq)
+            continue
         walk.read(row)
-        if walk.full:
-            return Verdict(walk.checked, tuple(sorted(_named(walk))), complete=False)
-    walk.skip_to(0)
-    return Verdict(walk.checked, tuple(sorted(_named(walk))), complete=not walk.full)
+        if walk.full or (most is not None and walk.checked >= most and row.seq > floor.seq + 1):
+            problems = tuple(sorted(_named(walk)))
+            return Verdict(walk.checked, problems, complete=False, down_to=row.seq)
+    walk.skip_to(floor.seq)
+    problems = (*_named(walk), *_unlinked(walk, floor))
+    complete = not walk.full
+    return Verdict(walk.checked, tuple(sorted(problems)), complete, down_to=floor.seq + 1)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What the first event of the book follows on: nothing, or the last one that was archived."""
+
+    seq: int
+    digest: str
+
+
+def floor_of(session: Session) -> Floor:
+    """Where the book begins: what was archived before is no longer in it."""
+    last = select(ARCHIVE.c.last_seq, ARCHIVE.c.digest).order_by(ARCHIVE.c.last_seq.desc()).limit(1)
+    link = session.execute(last).one_or_none()
+    return Floor(0, GENESIS) if link is None else Floor(link.last_seq, link.digest)
+
+
+def _unlinked(walk: _Walk, floor: Floor) -> Iterator[Problem]:
+    """The first event must name the digest of the one before it, be it in an archive."""
+    first = floor.seq + 1
+    if walk.vouched is not None and walk.vouched != floor.digest and first not in walk.edited:
+        yield Problem(first, Tampering.UNLINKED)
 
 
 def anchor(session: Session) -> dict[str, Any]:
     """The head of the chain, to be kept where nobody who can write the database can write."""
     head = session.execute(select(HEAD.c.seq, HEAD.c.digest)).one()
-    return {"seq": head.seq, "digest": head.digest, "algorithm": ALGORITHM}
+    return {"seq": head.seq, "digest": head.digest}
 
 
 def check_anchor(session: Session, kept: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -165,6 +213,11 @@ def check_anchor(session: Session, kept: Mapping[str, Any]) -> tuple[Problem, ..
     seq, digest = int(kept["seq"]), str(kept["digest"])
     if seq == 0:
         return ()
+    floor = floor_of(session)
+    if seq == floor.seq:
+        return () if digest == floor.digest else (Problem(seq, Tampering.REWRITTEN),)
+    if seq < floor.seq:
+        return (Problem(seq, Tampering.ARCHIVED),)
     present = session.scalar(select(EVENTS.c.digest).where(EVENTS.c.seq == seq))
     if present is not None:
         return () if present == digest else (Problem(seq, Tampering.REWRITTEN),)
@@ -173,22 +226,37 @@ def check_anchor(session: Session, kept: Mapping[str, Any]) -> tuple[Problem, ..
     return tuple(Problem(missing, Tampering.DELETED) for missing in cut)
 
 
+# Texts are taken as they are stored, since they may no longer be valid.
+RAW = [
+    type_coerce(column, String()).label(column.name)
+    if column.name in ("at", "before", "after")
+    else column
+    for column in EVENTS.columns
+]
+
+
 def _backwards(session: Session, top: int) -> Iterator[Row[Any]]:
-    """The events from `top` down, some at a time; texts raw, since they may no longer be valid."""
-    raw = [
-        type_coerce(column, String()).label(column.name)
-        if column.name in ("at", "before", "after")
-        else column
-        for column in EVENTS.columns
-    ]
+    """The events from `top` down, some at a time."""
     below = top + 1
     while True:
-        query = select(*raw).where(EVENTS.c.seq < below).order_by(EVENTS.c.seq.desc()).limit(BATCH)
+        query = select(*RAW).where(EVENTS.c.seq < below).order_by(EVENTS.c.seq.desc()).limit(BATCH)
         rows = session.execute(query).all()
         yield from rows
         if len(rows) < BATCH:
             return
         below = rows[-1].seq
+
+
+def raw_events(session: Session, first: int, last: int) -> Iterator[dict[str, Any]]:
+    """Some events as they are stored, oldest first; instants in one spelling."""
+    while first <= last:
+        within = EVENTS.c.seq.between(first, last)
+        rows = session.execute(select(*RAW).where(within).order_by(EVENTS.c.seq).limit(BATCH)).all()
+        if not rows:
+            return
+        for row in rows:
+            yield row._asdict() | {"at": instant_text(row.at)}
+        first = rows[-1].seq + 1
 
 
 def _named(walk: _Walk) -> Iterator[Problem]:
@@ -200,7 +268,7 @@ def _named(walk: _Walk) -> Iterator[Problem]:
     yield from _all(moved, Tampering.REORDERED)
     yield from _all((walk.missing | vacated) - found.keys(), Tampering.DELETED)
     for seq in walk.strays.keys() - moved:
-        forged = seq > walk.head or seq in found
+        forged = seq > walk.head or seq in found or seq in walk.surplus
         yield Problem(seq, Tampering.INSERTED if forged else Tampering.EDITED)
     yield from _all(walk.unvouched.keys() & found.keys(), Tampering.INSERTED)
 

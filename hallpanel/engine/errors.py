@@ -54,3 +54,10 @@ class NotAllowed(Refusal):
 
 class NoActor(RuntimeError):
     """Records were asked for with nobody asking: the scope fails closed."""
+
+
+class AuditUnwritable(RuntimeError):
+    """The audit book takes no event: nothing may change until it does (AUD-7)."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(f"the audit cannot be written, so nothing was saved: {cause}")

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import audit, clocks, numbering, scope, trail, uniqueness
+from hallpanel.engine import audit, clocks, numbering, scope, trail, uniqueness, wall
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated, covers
 from hallpanel.engine.errors import ClosedRecord, NotAllowed, Refusal, Stale
@@ -29,6 +29,7 @@ def install(session_class: type[Session]) -> None:
     """Put scope, trail and audit under every session of a class."""
     scope.install(session_class)
     trail.install(session_class)
+    wall.install(session_class)
 
 
 class HallSession(Session):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, TableClause, column, event, table
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy import ColumnElement, Connection, Table, TableClause, column, event, table
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 
 from hallpanel.engine import scope_forms
 from hallpanel.engine.errors import NoActor
@@ -67,6 +67,9 @@ class Actor:
 
 
 SYSTEM = Actor(None, None, None, "system")
+
+FLUSHING = "flushing"
+"""Set while the session itself writes what became of its records, which the trail reads."""
 
 Criterion = Callable[[Actor], ColumnElement[bool] | None]
 
@@ -168,15 +171,42 @@ def _narrow(state: ORMExecuteState) -> None:
 
 
 def _refuse_wholesale(state: ORMExecuteState) -> None:
+    _demand_one_by_one(state.statement)
+
+
+def _demand_one_by_one(statement: Any) -> None:
     """A statement over many rows leaves no line per record in the audit, so there is none."""
-    if scope_forms.changed_table(state.statement) in _TABLES():
+    if scope_forms.changed_table(statement) in _TABLES():
         raise RuntimeError(
             "insert(), update() and delete() over regulated records leave no audit: "
             "make, change or remove them one by one"
         )
 
 
+def _watch_writes(session: Session, _whole: SessionTransaction, connection: Connection) -> None:
+    """Also what goes round the session's execute(): its connection, and the old bulk methods."""
+
+    def watch(_connection: Any, statement: Any, *_rest: Any) -> None:
+        if not session.info.get(FLUSHING):
+            _demand_one_by_one(statement)
+
+    event.listen(connection, "before_execute", watch)
+
+
+def _flush_begins(session: Session, *_rest: Any) -> None:
+    session.info[FLUSHING] = True
+
+
+def _flush_ends(session: Session, *_rest: Any) -> None:
+    session.info.pop(FLUSHING, None)
+
+
 def install(session_class: type[Session]) -> None:
     """Put the hook under every session of a class; installing twice is installing once."""
-    if not event.contains(session_class, "do_orm_execute", _narrow):
-        event.listen(session_class, "do_orm_execute", _narrow)
+    if event.contains(session_class, "do_orm_execute", _narrow):
+        return
+    event.listen(session_class, "do_orm_execute", _narrow)
+    event.listen(session_class, "after_begin", _watch_writes)
+    event.listen(session_class, "before_flush", _flush_begins)
+    event.listen(session_class, "after_flush", _flush_ends)
+    event.listen(session_class, "after_soft_rollback", _flush_ends)

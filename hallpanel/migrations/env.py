@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection, Engine, Enum, String
+from sqlalchemy import Connection, Engine, Enum, NullPool, String, create_engine, make_url
 from sqlalchemy.types import TypeDecorator
 
+from hallpanel.engine import wall
 from hallpanel.engine.store import Base
 
 
@@ -32,6 +33,14 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
         check_foreign_keys(connection)
+        guard(connection)
+
+
+def guard(connection: Connection) -> None:
+    """On PostgreSQL: the policies of today's declarations, and the rights of who serves."""
+    wall.raise_walls(connection)
+    if current_app.config.get("HALLPANEL_OWNER_URL"):
+        wall.settle_role(connection, make_url(current_app.config["SQLALCHEMY_DATABASE_URI"]))
 
 
 def check_foreign_keys(connection: Connection) -> None:
@@ -66,4 +75,11 @@ def run(engine: Engine) -> None:
         migrate(connection)
 
 
-run(current_app.extensions["migrate"].db.engine)
+def owner() -> Engine:
+    """The engine of who owns the tables: another account than serves, where there is one."""
+    url = current_app.config.get("HALLPANEL_OWNER_URL")
+    serving: Engine = current_app.extensions["migrate"].db.engine
+    return create_engine(url, poolclass=NullPool) if url else serving
+
+
+run(owner())

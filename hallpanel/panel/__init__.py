@@ -8,6 +8,7 @@ from flask_admin.theme import Theme
 
 from hallpanel.engine.entity import Regulated
 from hallpanel.panel import (
+    audit_pages,
     health,
     home,
     inbox,
@@ -24,7 +25,7 @@ def init_app(app: Flask, entities: Sequence[type[Regulated]]) -> None:
     """Give every entity its view, and the panel its pages."""
     app.before_request(_read_or_write)
     surroundings.init_app(app)
-    for pages in (health, rulebook_pages, inbox, search_page, security_table):
+    for pages in (health, rulebook_pages, inbox, search_page, security_table, audit_pages):
         app.register_blueprint(pages.blueprint)
     admin = Admin(
         app,

@@ -14,11 +14,11 @@ from typing import IO, Any
 from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from hallpanel.engine.clock import HALL_ZONE
 from hallpanel.engine.outbox import Channel, Letter
 from hallpanel.engine.store import reading
+from hallpanel.engine.wall import WideSession
 from hallpanel.guard.account import Account
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import LANGUAGES, _, translate
@@ -42,7 +42,7 @@ def channels(app: Flask) -> dict[str, Channel]:
 def _account(account_id: int) -> Account | None:
     """An open account, read beside the delivery: no lock may wait for a mail server."""
     query = select(Account).where(Account.id == account_id, Account.disabled_at.is_(None))
-    with Session(reading(db.engine), expire_on_commit=False) as session:
+    with WideSession(reading(db.engine), expire_on_commit=False) as session:
         return session.scalars(query).one_or_none()
 
 

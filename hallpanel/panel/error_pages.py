@@ -10,8 +10,9 @@ from markupsafe import escape
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from hallpanel.engine.errors import NotAllowed, Refusal
+from hallpanel.engine.errors import AuditUnwritable, NotAllowed, Refusal
 from hallpanel.engine.words import Phrase, _l
+from hallpanel.panel.denials import note_denial
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import refusal_sentence, translate
 
@@ -19,6 +20,11 @@ NOT_SAVED = _l("Nothing was saved.")
 STALE_FORM = _l(
     "This form is no longer valid: it was opened before you last signed in or out, or elsewhere. "
     "Go back, reload the page and send it again."
+)
+UNAUDITED = _l(
+    "The audit cannot be written, so nothing can be changed. %(end)s Reading goes on. "
+    "Tell the system administrator.",
+    end=NOT_SAVED,
 )
 UNKNOWN_HOST = _l(
     "The panel does not answer under this name. "
@@ -80,6 +86,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(SecurityError, _unknown_host)
     app.register_error_handler(Refusal, _refused_by_rule)
     app.register_error_handler(InternalServerError, _broken)
+    app.register_error_handler(AuditUnwritable, _unaudited)
     for fault in (OperationalError, InterfaceError, TimeoutError):
         app.register_error_handler(fault, _out_of_reach)
 
@@ -124,6 +131,9 @@ def _bare(title: str, sentence: str) -> str:
 
 def _refused_by_http(error: HTTPException) -> Any:
     code = error.code or 500
+    if code == 403:
+        db.session.rollback()
+        note_denial()
     response = error_page(code)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -144,7 +154,18 @@ def _refused_by_rule(refusal: Refusal) -> Response:
     """A rule said no where no page had a better place to say so."""
     db.session.rollback()
     code = 403 if isinstance(refusal, NotAllowed) else 409
+    if code == 403:
+        note_denial(str(refusal))
     return error_page(code, refusal_sentence(refusal), refusal.clause)
+
+
+def _unaudited(error: AuditUnwritable) -> Response:
+    """Without its audit nothing changes (AUD-7); whoever only looks does not come here."""
+    current_app.logger.error(
+        "request %s: the audit cannot be written", g.get("request_id"), exc_info=error
+    )
+    _give_up_transaction()
+    return error_page(503, UNAUDITED)
 
 
 def _out_of_reach(error: Exception) -> Response:

@@ -8,13 +8,13 @@ from flask import current_app, g, request
 from flask import session as form_session
 from flask_login import UserMixin
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hallpanel.engine import records
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import reading
+from hallpanel.engine.wall import WideSession
 from hallpanel.guard import sessions
 from hallpanel.guard.actors import SignedIn, load_signed_in
 from hallpanel.guard.sessions import Lifetime, Origin, SignInSession
@@ -122,7 +122,7 @@ def _load() -> SignedIn | None:
     token = request.cookies.get(cookie_name())
     if not token:
         return None
-    with Session(reading(db.engine)) as session:
+    with WideSession(reading(db.engine)) as session:
         who = load_signed_in(session, token, request_instant(), lifetime())
     if who is not None and who.session_row.is_due_a_touch(request_instant()):
         _touch(who.session_row)
@@ -131,7 +131,7 @@ def _load() -> SignedIn | None:
 
 def _touch(row: SignInSession) -> None:
     try:
-        with Session(db.engine) as session, session.begin():
+        with WideSession(db.engine) as session, session.begin():
             sessions.touch(session, row.id_hash, request_instant())
     except OperationalError:  # a full disk stops writing; whoever is inside may go on reading
         current_app.logger.exception("the use of a session could not be noted")

@@ -379,7 +379,7 @@ def _events(record: Regulated) -> Iterator[Entry]:
             # What a record was born with stands beside the timeline, or in its first edit.
             []
             if one.action == "create"
-            else _details(type(record), one.before or {}, one.after or {}),
+            else changes_of(type(record), one.before or {}, one.after or {}),
             one.reason or "",
         )
 
@@ -409,7 +409,7 @@ def _what(record: Regulated, action: str, after: Any) -> str:
     return translate(VERBS[action]) if action in VERBS else action
 
 
-def _details(
+def changes_of(
     entity: type[Regulated], before: dict[str, Any], after: dict[str, Any]
 ) -> list[tuple[str, str, str]]:
     """What changed, by the declaration's labels, with related names as of then (pitfall 37)."""

@@ -11,7 +11,6 @@ from flask import (
     url_for,
 )
 from flask import session as form_session
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms.fields import PasswordField, StringField
 from wtforms.validators import InputRequired
@@ -19,9 +18,11 @@ from wtforms.validators import InputRequired
 from hallpanel.engine import audit
 from hallpanel.engine.roles import ROLE_LABELS
 from hallpanel.engine.store import reading
+from hallpanel.engine.wall import WideSession
 from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.panel import own_page
+from hallpanel.panel.anchoring import leave_anchor
 from hallpanel.panel.error_pages import error_page, wants_json
 from hallpanel.panel.extensions import db, login_manager
 from hallpanel.panel.language import PanelForm, _, _l, listed, translate
@@ -110,6 +111,7 @@ def logout() -> Response:
         sessions.end(db.session(), who.session_row.id_hash, request_instant())
         audit.record(db.session(), audit.Event("sign_out", "account", who.account.id))
         db.session.commit()
+        leave_anchor(who.actor)
     form_session.clear()
     response = redirect(url_for("sign_in.login"), 303)
     response.delete_cookie(
@@ -143,7 +145,7 @@ def _ask_for_own_password() -> Response:
 
 def _try(form: SignInForm) -> signing_in.Outcome:
     """Compare the password outside of any transaction: it is slow on purpose, and others write."""
-    with Session(reading(db.engine)) as session:
+    with WideSession(reading(db.engine)) as session:
         claim = signing_in.look_up(session, form.username.data)
     proof = signing_in.prove(claim, form.password.data)
     outcome = signing_in.conclude(

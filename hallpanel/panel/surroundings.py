@@ -31,6 +31,7 @@ CHAPTERS: dict[str, tuple[Any, str]] = {
 """The chapters in the book's order, with word and sign; others follow under their own name."""
 
 OFFICES: tuple[tuple[str, Phrase, frozenset[Role]], ...] = (
+    ("audit.index", _l("Audit book"), frozenset({Role.AUDITOR})),
     ("security.index", _l("Security requirements"), frozenset({Role.SECADMIN, Role.AUDITOR})),
 )
 """The pages of the administrators: endpoint, name, and who finds them in the menu."""

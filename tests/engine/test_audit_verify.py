@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from hallpanel.engine import audit, audit_verify
 from hallpanel.engine.audit import AuditContext, Event, Problem, Tampering
-from hallpanel.engine.audit_event import EVENTS, HASHED, HEAD, digest_of
+from hallpanel.engine.audit_event import ALGORITHMS, BOOK, EVENTS, HASHED, HEAD, digest_of
 from hallpanel.engine.store import Base
 
 NOON = datetime(2026, 5, 11, 4, tzinfo=UTC)
@@ -28,7 +28,7 @@ audit.install(AuditedSession)
 def session(empty_engine, monkeypatch):
     """A book of thirty events, in the hands of an owner who took its guards away."""
     monkeypatch.setattr(audit_verify, "BATCH", 7)
-    Base.metadata.create_all(empty_engine, tables=[EVENTS, HEAD])
+    Base.metadata.create_all(empty_engine, tables=BOOK)
     with AuditedSession(empty_engine) as session:
         for turn in range(LAST):
             at = NOON + timedelta(minutes=turn)
@@ -152,7 +152,7 @@ MUTATE = (
 )
 
 
-def test_two_hundred_random_changes_are_all_found_and_named(session):
+def test_two_hundred_random_changes_are_all_found_and_named_aud_3(session):
     chance = random.Random(20260511)
     for turn in range(MUTATIONS):
         mutate = MUTATE[turn % len(MUTATE)]
@@ -179,7 +179,7 @@ def test_a_book_that_is_as_it_was_written_passes(session):
 
 
 def test_an_empty_book_passes(empty_engine):
-    Base.metadata.create_all(empty_engine, tables=[EVENTS, HEAD])
+    Base.metadata.create_all(empty_engine, tables=BOOK)
     with AuditedSession(empty_engine) as session:
         assert audit.verify(session).ok
         assert audit.check_anchor(session, audit.anchor(session)) == ()
@@ -208,7 +208,7 @@ def test_a_cut_tail_shows_against_the_head(session):
     assert problems(session) == {(28, "deleted"), (29, "deleted"), (30, "deleted")}
 
 
-def test_a_tail_cut_together_with_the_head_shows_against_an_anchor(session):
+def test_a_tail_cut_together_with_the_head_shows_against_an_anchor_aud_4(session):
     kept = audit.anchor(session)
     session.execute(EVENTS.delete().where(EVENTS.c.seq > 28))
     last = session.scalar(select(EVENTS.c.digest).where(EVENTS.c.seq == 28))
@@ -218,7 +218,7 @@ def test_a_tail_cut_together_with_the_head_shows_against_an_anchor(session):
     assert audit.check_anchor(session, kept) == cut
 
 
-def test_a_chain_written_anew_shows_against_an_anchor(session):
+def test_a_chain_written_anew_shows_against_an_anchor_aud_4(session):
     kept = audit.anchor(session)
     change(session, 3, reason="forged")
     previous = session.scalar(select(EVENTS.c.digest).where(EVENTS.c.seq == 2))
@@ -255,3 +255,52 @@ def test_a_problem_is_a_sentence(session):
     (problem,) = audit.verify(session).problems
     assert str(problem.sentence) == "Event 3 was edited"
     assert session.scalar(select(func.count()).select_from(EVENTS)) == LAST
+
+
+def test_a_book_may_have_digests_of_both_kinds_aud_3(session):
+    session.connection().execution_options(**{audit.DIGEST: "sm3"})
+    with audit.context(session, AuditContext(NOON, 1, "Mei")):
+        for turn in range(3):
+            audit.record(session, Event("edit", "note", turn))
+        session.commit()
+    session.connection().execution_options(**{audit.DIGEST: "sha256"})
+    with audit.context(session, AuditContext(NOON, 1, "Mei")):
+        audit.record(session, Event("edit", "note"))
+        session.commit()
+    kinds = session.scalars(select(EVENTS.c.algorithm).where(EVENTS.c.seq > LAST - 1))
+    assert list(kinds) == ["sha256", "sm3", "sm3", "sm3", "sha256"]
+    assert audit.verify(session).ok
+    change(session, LAST + 2, actor_name="伪造")
+    assert problems(session) == {(LAST + 2, "edited")}
+    session.rollback()
+    change(session, LAST + 2, algorithm="sha256")
+    assert problems(session) == {(LAST + 2, "edited")}
+
+
+def test_sm3_is_the_digest_of_its_standard_aud_3():
+    """The example of GB/T 32905-2016, A.1."""
+    wanted = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+    assert ALGORITHMS["sm3"](b"abc") == wanted
+
+
+def test_a_check_may_be_taken_in_parts_aud_3(session):
+    first = audit.verify(session, most=12)
+    assert (first.ok, first.complete, first.checked, first.down_to) == (True, False, 12, 19)
+    change(session, 7, reason="forged")
+    second = audit.verify(session, below=first.down_to, most=12)
+    third = audit.verify(session, below=second.down_to, most=12)
+    assert (second.checked, second.down_to, second.complete) == (12, 7, False)
+    assert [problem.seq for problem in second.problems] == [7]
+    assert (third.checked, third.complete, third.down_to) == (6, True, 1)
+
+
+def test_one_changed_event_of_twenty_thousand_is_named_aud_3(session):
+    with audit.context(session, AuditContext(NOON, 1, "Mei")):
+        for _ in range(20):
+            for turn in range(1000):
+                audit.record(session, Event("edit", "note", turn, after={"state": "approved"}))
+            session.commit()
+    assert audit.verify(session).checked == LAST + 20_000
+    change(session, 12_345, after={"state": "refused"})
+    rehash(session, 12_345)
+    assert problems(session) == {(12_345, "edited")}

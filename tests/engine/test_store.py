@@ -1,5 +1,7 @@
 """How values are kept, and how a transaction begins, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -106,3 +108,49 @@ def test_a_transaction_that_may_write_takes_the_write_lock_at_once_dur_2(things)
         second.connection.driver_connection.execute("PRAGMA busy_timeout=0")
         with pytest.raises(OperationalError, match="locked"):
             second.execute(select(THING))
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_sqlite_is_opened_durably_on_every_connection_of_the_pool_dur_2(things):
+    wanted = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "busy_timeout": 15000,
+    }
+    with ExitStack() as open_ones:
+        held = [open_ones.enter_context(reading(things).connect()) for _ in range(5)]
+        drivers = {connection.connection.driver_connection for connection in held}
+        assert len(drivers) == 5
+        for driver in drivers:
+            found = {name: driver.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+            assert found == wanted
+
+
+EACH = 40
+
+
+def test_four_writers_and_eight_readers_never_find_it_locked_dur_2(things):
+    with ThreadPoolExecutor(12) as people:
+        writers = [people.submit(write_some, things, n) for n in range(4)]
+        readers = [people.submit(read_while, things, writers) for _ in range(8)]
+        for one in (*writers, *readers):
+            one.result()  # or the error that it met
+    assert len(kept_ids(things)) == 4 * EACH
+
+
+def write_some(engine, writer):
+    for turn in range(EACH):
+        with engine.begin() as connection:
+            connection.execute(insert(THING).values(id=writer * EACH + turn))
+
+
+def read_while(engine, writers):
+    while not all(one.done() for one in writers):
+        kept_ids(engine)
+
+
+def kept_ids(engine):
+    with reading(engine).connect() as connection:
+        return set(connection.scalars(select(THING.c.id)))

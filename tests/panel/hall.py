@@ -5,10 +5,11 @@ and copied for each test; it is always ten in the morning of Monday, 9 February 
 """
 
 import re
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
 
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, select
 
 from hallpanel import seeding
 from hallpanel.engine import records, workflow
@@ -196,9 +197,22 @@ class Hall:
         (only,) = self.ids(table, **named)
         return only
 
+    def id_of_account(self, username):
+        """The number of somebody's account."""
+        return next(one["id"] for one in self.rows("account") if one["username"] == username)
+
     def request(self, unit, state):
         """The id of a unit's leave request in a state."""
         return self.id("leave_request", unit_id=self.id("unit", code=unit.upper()), state=state)
+
+    @contextmanager
+    def owner(self):
+        """A connection of who owns the tables, whom no wall holds up."""
+        url = self.app.config.get("HALLPANEL_OWNER_URL")
+        with self.app.app_context():
+            engine = create_engine(url, poolclass=NullPool) if url else db.engine
+            with engine.connect() as connection:
+                yield connection
 
     def see(self, table, record_id):
         """The facts of a record as they are stored, by column."""
@@ -208,14 +222,14 @@ class Hall:
     def rows(self, table):
         """All rows of a table, whoever may see them."""
         one = Base.metadata.tables[table]
-        with self.app.app_context(), db.engine.connect() as connection:
+        with self.owner() as connection:
             found = connection.execute(select(one).order_by(*one.primary_key))
             return [dict(row._mapping) for row in found]
 
     def digests(self, but=()):
         """What each table holds, in one word a table; equal words, equal tables."""
         tables = [table for table in Base.metadata.sorted_tables if table.name not in but]
-        with self.app.app_context(), db.engine.connect() as connection:
+        with self.owner() as connection:
             return {table.name: _digest(connection, table) for table in tables}
 
 

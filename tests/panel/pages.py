@@ -17,6 +17,7 @@ PARTS = {
     "message_id": "1",
     "attachment_id": "1",
     "name": "dark",
+    "seq": "3",
     "tag": "en",
     "verb": "approve",
 }

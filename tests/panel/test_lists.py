@@ -43,7 +43,7 @@ def statements(hall):
 def fill(hall, table, rows):
     """Put rows into a table past the panel, as cheaply as can be."""
     one = Base.metadata.tables[table]
-    with hall.app.app_context(), db.engine.begin() as connection:
+    with hall.owner() as connection, connection.begin():
         connection.execute(insert(one), [{"version": 1, "created_at": NOW, **row} for row in rows])
 
 
