@@ -4,7 +4,17 @@ import unicodedata
 from datetime import date, datetime
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, String, false, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    String,
+    false,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -17,12 +27,16 @@ from hallpanel.guard import passwords, sessions
 
 LONGEST_USERNAME = 64
 LONGEST_MAIL = 254
+LONGEST_SEALED = 255
 
 Habit = Literal["language", "theme"]
 
 
 class Account(Base):
-    """A person's way into the panel; disabled but never deleted, so that its name stays taken."""
+    """A person's way into the panel; disabled but never deleted, so that its name stays taken.
+
+    While `one_time_until` is set, the hash is that of a one-time code and not of a password.
+    """
 
     __tablename__ = "account"
     __table_args__ = (CheckConstraint("failures >= 0", name="failures_counted"),)
@@ -38,6 +52,10 @@ class Account(Base):
     must_change_password: Mapped[bool] = mapped_column(default=True, server_default=true())
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    one_time_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_secret: Mapped[str | None] = mapped_column(String(LONGEST_SEALED))
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    totp_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     demonstration: Mapped[bool] = mapped_column(default=False, server_default=false())
     language: Mapped[str | None] = mapped_column(String(20))
     theme: Mapped[str | None] = mapped_column(String(10))
