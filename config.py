@@ -20,6 +20,7 @@ from hallpanel.engine.errors import SettingError
 
 HOME = Path(__file__).resolve().parent
 LOCALES = ("zh_Hans_CN", "zh_Hant_TW", "en")
+PROFILES = ("djbh3", "nist")
 MEGABYTE = 1024 * 1024
 SHORTEST_KEY = 32
 SHORTEST_PASSWORD = 8
@@ -31,6 +32,7 @@ NAMES = (
     "HALLPANEL_HOSTS",
     "HALLPANEL_INSTANCE",
     "HALLPANEL_LOCALE",
+    "HALLPANEL_PASSWORD_PROFILE",
     "HALLPANEL_PROXIES",
     "HALLPANEL_SECRET_KEY",
     "HALLPANEL_SECRET_KEY_FILE",
@@ -75,6 +77,7 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,  # a form may stay open as long as the session lives
         "HALLPANEL_INSTANCE": instance,
         "HALLPANEL_TLS": tls,
+        "HALLPANEL_PASSWORD_PROFILE": _choice(asked, "HALLPANEL_PASSWORD_PROFILE", PROFILES),
         "HALLPANEL_PROXIES": _number(asked, "HALLPANEL_PROXIES", 0, 0, 9),
         "HALLPANEL_DEMO_PASSWORD": _demo_password(asked),
         "HALLPANEL_DEMO_TOTP": _demo_totp(asked),
@@ -242,10 +245,10 @@ def _demo_password(asked: Asked) -> str | None:
 def _demo_totp(asked: Asked) -> str | None:
     name = "HALLPANEL_DEMO_TOTP"
     secret = asked.get(name)
-    if secret is not None and not re.fullmatch(r"[A-Z2-7]{16,}=*", secret):
+    if secret is not None and not re.fullmatch(r"[A-Z2-7]{16,128}=*", secret):
         raise SettingError(
             name,
-            "this is no base32 secret of 16 characters or more",
+            "this is no base32 secret of 16 to 128 characters",
             "Use the letters A-Z and the digits 2-7, or leave it out.",
         )
     return secret

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 import config as installation
 from hallpanel.engine.records import open_session
 from hallpanel.engine.store import prepare_engine
-from tests import machine
+from tests import authenticator, machine
 from tests.cluster import Cluster
 
 KINDS = ("sqlite", "postgresql")
@@ -181,7 +181,9 @@ def migrate(settings: dict[str, Any]) -> None:
 def settings_for(url: str, instance: Path) -> dict[str, Any]:
     """Settings of an installation on a database, for `create_app` in a test."""
     asked = {"HALLPANEL_DATABASE_URL": url, "HALLPANEL_INSTANCE": str(instance)}
-    return {**installation.settings(asked), "TESTING": True}
+    made = installation.settings(asked)
+    # All installations of a run have one key: what one sealed, a copy of its database opens.
+    return {**made, "SECRET_KEY": authenticator.KEY, "TESTING": True}
 
 
 def build(settings: dict[str, Any], run: Path) -> Any:

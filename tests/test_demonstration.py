@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hallpanel import demonstration
+from hallpanel.demonstration import Factors
 from hallpanel.demonstration.calendar import notice_days
 from hallpanel.demonstration.wishes import SUDDEN
 from hallpanel.demonstration.year import SHORT_OF_PEOPLE, WHY_CANCELLED, WHY_REFUSED
@@ -35,12 +36,14 @@ from hallpanel.guard.account import Account
 from hallpanel.guard.actors import actor_of
 from hallpanel.guard.passwords import NOBODY
 from hallpanel.rulebook.discipline.cover import cover_of
+from tests import authenticator
 from tests.databases import Sqlite, migrated, once, open_engine
 
 NOW = datetime(2026, 11, 24, 2, 20, tzinfo=UTC)
 SUNDAY = datetime(2026, 11, 22, 5, tzinfo=UTC)
 SOME_WEEKS = timedelta(days=45)
 PASSWORD = "Eight-Horses-31"
+FACTORS = Factors(authenticator.KEY, authenticator.SECRET)
 CAST = 14
 DECIDED = (StepState.APPROVED, StepState.REFUSED)
 LIN, DIRECTOR = "lead.a", "director"
@@ -64,7 +67,7 @@ def demonstrate(url: str) -> float:
     """Let the year pass in a database; how many seconds it took."""
     engine = open_engine(url)
     began = time.perf_counter()
-    demonstration.load(lambda: open_session(engine), NOW, PASSWORD)
+    demonstration.load(lambda: open_session(engine), NOW, PASSWORD, factors=FACTORS)
     engine.dispose()
     return time.perf_counter() - began
 

@@ -23,7 +23,8 @@ from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
 from hallpanel.engine.store import Base, Json, UtcDateTime, enum_by_value
 from hallpanel.engine.words import _l
-from hallpanel.guard import passwords, sessions
+from hallpanel.guard import password_policy, passwords, sessions
+from hallpanel.guard.password_policy import Owner
 
 LONGEST_USERNAME = 64
 LONGEST_MAIL = 254
@@ -106,7 +107,7 @@ def create_account(
     """
     _refuse_odd_username(username)
     if password is not None and not demonstration:
-        passwords.refuse_weak(password, username)
+        password_policy.refuse_weak(password, Owner(username, display_name))
     account = Account(
         username=username.strip(),
         username_key=username_key(username),

@@ -8,8 +8,18 @@ from sqlalchemy.orm import Session
 from hallpanel.engine import audit
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.words import _l
-from hallpanel.guard import one_time, password_history, passwords, sessions, signing_in
+from hallpanel.guard import (
+    one_time,
+    password_history,
+    password_policy,
+    passwords,
+    second_factor,
+    sessions,
+    signing_in,
+)
 from hallpanel.guard.account import Account
+from hallpanel.guard.actors import actor_of
+from hallpanel.guard.password_policy import DJBH3, Owner, Profile
 from hallpanel.guard.sessions import LIFETIME, UNKNOWN, Lifetime, Origin
 
 
@@ -21,6 +31,7 @@ def change_password(
     at: datetime,
     origin: Origin = UNKNOWN,
     lifetime: Lifetime = LIFETIME,
+    profile: Profile = DJBH3,
 ) -> str:
     """Change the password, end all sessions and give the id of a new one.
 
@@ -38,7 +49,9 @@ def change_password(
     if account.one_time_until is None:
         _refuse_wrong_old(session, account, old, at)
     _refuse_same(account, new)
-    passwords.refuse_weak(new, account.username)
+    password_policy.refuse_weak(new, _owner(session, account, at), profile)
+    present = 1 if account.one_time_until is None else 0
+    password_policy.refuse_former(session, account_id, new, profile.history - present)
     _store(session, account, new, at)
     sessions.end_all(session, account_id, at)
     _audit_change(session, account_id, at, audit.DONE)
@@ -56,6 +69,14 @@ def _refuse_wrong_old(session: Session, account: Account, old: str, at: datetime
         then=signing_in.LOCKED_AFTER,
         field="old",
     )
+
+
+def _owner(session: Session, account: Account, at: datetime) -> Owner:
+    """What is known of the person; whoever must pass a second factor has one, or gets it next."""
+    roles = actor_of(session, account, at).reachable_roles
+    has_factor = account.totp_secret is not None or second_factor.is_required(roles)
+    hall = password_policy.hall_name(session)
+    return Owner(account.username, account.display_name, hall, has_factor)
 
 
 def _refuse_same(account: Account, new: str) -> None:

@@ -34,6 +34,8 @@ def keep(session: Session, account_id: int, password_hash: str, at: datetime) ->
 
 def former_hashes(session: Session, account_id: int, count: int) -> list[str]:
     """The passwords replaced last, the newest first."""
+    if count <= 0:
+        return []
     rows = session.scalars(
         select(FormerPassword.password_hash)
         .where(FormerPassword.account_id == account_id)

@@ -45,6 +45,11 @@ def is_required(roles: Iterable[Role]) -> bool:
     return not SECOND_FACTOR_ROLES.isdisjoint(roles)
 
 
+def new_secret() -> str:
+    """A secret by chance."""
+    return pyotp.random_base32()
+
+
 def offered_secret(key: str, token: str) -> str:
     """The secret that is offered to a session: the same at each look, and kept nowhere yet."""
     label = b"hallpanel offered factor 1 " + token.encode("utf-8", "surrogatepass")

@@ -17,6 +17,7 @@ from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import reading
 from hallpanel.guard import sessions
 from hallpanel.guard.actors import SignedIn, load_signed_in
+from hallpanel.guard.password_policy import PROFILES, Profile
 from hallpanel.guard.sessions import Lifetime, Origin, SignInSession
 from hallpanel.panel.extensions import db
 
@@ -71,7 +72,23 @@ def lifetime() -> Lifetime:
     return Lifetime(
         idle=timedelta(minutes=current_app.config["HALLPANEL_IDLE_MINUTES"]),
         absolute=timedelta(hours=current_app.config["HALLPANEL_SESSION_HOURS"]),
+        idle_administrator=timedelta(minutes=current_app.config["HALLPANEL_ADMIN_IDLE_MINUTES"]),
     )
+
+
+def profile() -> Profile:
+    """How this installation wants its passwords."""
+    return PROFILES[current_app.config["HALLPANEL_PASSWORD_PROFILE"]]
+
+
+def secret_key() -> str:
+    """The key of this installation, with which second factors are sealed."""
+    return str(current_app.config["SECRET_KEY"])
+
+
+def session_token() -> str | None:
+    """The id that the browser sent, which may open a session, ask for a code, or be nothing."""
+    return request.cookies.get(cookie_name())
 
 
 def origin() -> Origin:
@@ -119,7 +136,7 @@ def _load() -> SignedIn | None:
     A page only reads, and its transaction must not turn into a writing one because the session's
     last use is noted. So both happen before it, in short ones beside it.
     """
-    token = request.cookies.get(cookie_name())
+    token = session_token()
     if not token:
         return None
     with Session(reading(db.engine)) as session:

@@ -5,12 +5,14 @@ import re
 from hallpanel.engine import records
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.guard import second_factor
 from hallpanel.guard.account import create_account
 from hallpanel.guard.granting import grant
 from hallpanel.panel.extensions import db
+from tests import authenticator
 
-PASSWORD = "morning tea at nine"
-OTHER_PASSWORD = "evening tea at six"
+PASSWORD = "Morning tea at nine"
+OTHER_PASSWORD = "Evening tea at six"
 COOKIE = "hallpanel_session"
 
 
@@ -37,6 +39,8 @@ def account(app, username="mei", *roles, must_change_password=False, demonstrati
         )
         for role in roles:
             grant(session, made.id, role, utc_now())
+        if second_factor.is_required(roles):
+            authenticator.hand_out(session, made.id, utc_now())
         return made.id
 
     return at_work(app, work)
@@ -55,11 +59,32 @@ def form_token(client, page="/login"):
 
 
 def sign_in(client, username="mei", password=PASSWORD, onward=None):
-    """Fill in the sign-in form and send it."""
-    data = {"csrf_token": form_token(client), "username": username, "password": password}
-    if onward:
-        data["next"] = onward
-    return client.post("/login", data=data)
+    """Fill in the sign-in form and send it; where a code is asked, type that of the device."""
+    answer = password_step(client, username, password, onward)
+    if not asks_code(answer):
+        return answer
+    answer = code_step(client, authenticator.shown(), onward)
+    if answer.status_code == 200:  # shown and used a moment ago
+        answer = code_step(client, authenticator.shown_next(), onward)
+    return answer
+
+
+def password_step(client, username="mei", password=PASSWORD, onward=None):
+    """Fill in account and password, and send them."""
+    page = "/login?anew=1"
+    data = {"csrf_token": form_token(client, page), "username": username, "password": password}
+    return client.post("/login", data=data | ({"next": onward} if onward else {}))
+
+
+def asks_code(answer):
+    """Whether the password was right, and the second factor is asked for next."""
+    return answer.status_code == 303 and answer.location.startswith("/login")
+
+
+def code_step(client, code, onward=None):
+    """Fill in the code, and send it."""
+    data = {"csrf_token": form_token(client), "code": code}
+    return client.post("/login", data=data | ({"next": onward} if onward else {}))
 
 
 def browser(app, username="mei", password=PASSWORD):
