@@ -15,6 +15,7 @@ from tests.panel.door import (
     OTHER_PASSWORD,
     PASSWORD,
     account,
+    assert_only,
     at_work,
     browser,
     form_token,
@@ -351,38 +352,6 @@ def test_a_given_password_opens_only_the_page_that_changes_it_auth_9(app):
     assert post(client, "/me/password/", "/me/password/", **form).location == "/"
     assert client.get("/me/").status_code == 200
     assert "end-others" in browser_twice(app, client)
-
-
-OPEN_AT_THE_GATE = {"/healthz", "/logout", "/language/<tag>", "/theme/<name>"}
-
-
-def assert_only(client, app, page):
-    """One page is all that a session opens, whatever is asked for, and in whichever way."""
-    at_the_gate = {"csrf_token": form_token(client, page)}
-    walked = 0
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint.endswith("static") or rule.rule in OPEN_AT_THE_GATE | {page}:
-            continue
-        address = an_address(rule)
-        if "GET" in rule.methods:
-            answer = client.get(address)
-            assert (answer.status_code, answer.location) == (303, page), rule.rule
-        if "POST" in rule.methods:
-            answer = client.post(address, data=at_the_gate)
-            assert answer.status_code == 403, rule.rule
-            assert "Location" not in answer.headers
-        script = client.get(address, headers={"Accept": "application/json"})
-        assert script.status_code in (403, 405), rule.rule
-        walked += 1
-    assert walked > 100
-    assert client.get(page).status_code == 200
-    for shown in (client.get(page).text, client.get("/no-such-page").text):
-        assert 'class="side' not in shown, "no navigation leads anywhere else"
-
-
-def an_address(rule):
-    """Some address of a rule."""
-    return re.sub(r"<(\w*)[^>]*>", lambda m: "1" if m[1] == "int" else "x", rule.rule)
 
 
 def browser_twice(app, client):
