@@ -150,6 +150,13 @@ def disable(session: Session, account_id: int, at: datetime) -> None:
     _audit_account(session, "disable_account", account_id, at)
 
 
+def end_sessions(session: Session, account_id: int, at: datetime) -> int:
+    """End whatever an account is signed in to, as the security administrator may; how many."""
+    ended = sessions.end_all(session, account_id, at)
+    _audit_account(session, "end_sessions", account_id, at)
+    return ended
+
+
 def unlock(session: Session, account_id: int, at: datetime) -> None:
     """Let a locked account try again before its time (AUTH-6)."""
     session.execute(

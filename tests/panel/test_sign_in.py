@@ -1,4 +1,5 @@
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,9 +7,9 @@ import time_machine
 from sqlalchemy import select, update
 
 from hallpanel.engine.roles import Role
-from hallpanel.guard import sessions
-from hallpanel.guard.account import Account, disable
-from hallpanel.guard.granting import grant
+from hallpanel.guard import one_time, second_factor, sessions
+from hallpanel.guard.account import Account, RoleGrant, disable, end_sessions
+from hallpanel.guard.granting import grant, revoke
 from hallpanel.guard.sessions import SignInSession
 from tests.panel.door import (
     COOKIE,
@@ -203,12 +204,31 @@ def disable_by_hand(_client, app):
 
 
 def change_roles(_client, app):
-    at_work(app, lambda s: grant(s, number(s), Role.DIRECTOR, datetime.now(UTC)))
+    at_work(app, lambda s: grant(s, number(s), Role.DEPUTY, datetime.now(UTC)))
 
 
 def end_elsewhere(_client, app):
     other = browser(app)
     post(other, "/me/sessions/end-others/")
+
+
+def take_a_role_away(_client, app):
+    at_work(app, lambda s: revoke(s, s.scalars(select(RoleGrant)).one(), datetime.now(UTC)))
+
+
+def set_up_a_device(client, _app):
+    page = "/me/second-factor/"
+    secret = re.search(r'class="gate-key"[^>]*>([A-Z2-7 ]+)<', client.get(page).text)[1]
+    code = second_factor.code_at(secret.replace(" ", ""), datetime.now(UTC))
+    assert post(client, page, page, code=code).status_code == 303
+
+
+def give_a_new_start(_client, app):
+    at_work(app, lambda s: one_time.issue(s, number(s), datetime.now(UTC)))
+
+
+def end_as_security_administrator(_client, app):
+    assert at_work(app, lambda s: end_sessions(s, number(s), datetime.now(UTC))) == 1
 
 
 def number(session):
@@ -217,11 +237,22 @@ def number(session):
 
 @pytest.mark.parametrize(
     "ending",
-    [leave, change_password, disable_account, disable_by_hand, change_roles, end_elsewhere],
+    [
+        leave,
+        change_password,
+        set_up_a_device,
+        give_a_new_start,
+        disable_account,
+        disable_by_hand,
+        change_roles,
+        take_a_role_away,
+        end_elsewhere,
+        end_as_security_administrator,
+    ],
 )
 def test_a_copied_cookie_is_refused_by_every_process_afterwards_sess_1(processes, ending):
     one, other = processes
-    account(one)
+    account(one, "mei", Role.DIRECTOR)
     client = browser(one)
     stolen = session_id(client)
     assert is_in(one, stolen)
@@ -240,6 +271,59 @@ def test_a_session_left_alone_dies_after_half_an_hour_sess_3(processes, after, o
         clock.shift(after)
         assert is_in(other, stolen) is opens
         assert is_in(one, stolen) is opens
+
+
+@pytest.mark.parametrize(
+    "role", [Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR, Role.HALL_ADMIN], ids=str
+)
+@pytest.mark.parametrize(("after", "opens"), [(15 * MINUTE - SECOND, True), (15 * MINUTE, False)])
+def test_an_administrators_session_dies_after_a_quarter_of_an_hour_sess_3(
+    processes, role, after, opens
+):
+    one, other = processes
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(one, "mei", role)
+        stolen = session_id(browser(one))
+        clock.shift(after)
+        assert is_in(other, stolen) is opens
+        assert is_in(one, stolen) is opens
+
+
+@pytest.mark.parametrize("role", [Role.DIRECTOR, Role.AUDITOR], ids=str)
+def test_the_sixth_sign_in_ends_the_oldest_and_says_so_sess_3(processes, role):
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(processes[0], "mei", role)
+        ids = []
+        for turn in range(6):
+            client = browser(processes[turn % 2])
+            ids.append(session_id(client))
+            told = "signed in too often" in said(client)
+            assert told is (turn == 5)
+            clock.shift(MINUTE)
+        for app in processes:
+            assert [is_in(app, one) for one in ids] == [False, *[True] * 5]
+        assert "signed in too often" not in said(client)
+
+
+def said(client):
+    client.set_cookie("hallpanel_language", "en")
+    return client.get("/me/").text
+
+
+def test_of_sign_ins_at_once_five_stay_sess_3(processes):
+    account(processes[0])
+    start, clients = threading.Barrier(8), [processes[i % 2].test_client() for i in range(8)]
+
+    def come(client):
+        start.wait()
+        sign_in(client)
+
+    crowd = [threading.Thread(target=come, args=(client,)) for client in clients]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert sum(is_in(processes[0], session_id(client)) for client in clients) == 5
 
 
 def test_a_session_in_use_dies_after_twelve_hours_sess_3(processes):
