@@ -106,7 +106,7 @@ def _why() -> str:
     if not _is_a_duty():
         return ""
     if _came_with_a_code():
-        return _("You came in with a one-time code, which works no more. Nobody else knows this.")
+        return _("The one-time code works no more. From now on only you know your password.")
     if account.must_change_password:
         return _("Somebody else knows your present password. Choose one of your own.")
     age = profile().max_age
