@@ -152,7 +152,7 @@ def _own_key(instance: Path) -> str:
         raise SettingError(
             "HALLPANEL_SECRET_KEY",
             f"the file {path} holds no usable key",
-            "Remove the file; a new key is made, and everybody signs in again.",
+            "Bring the file back from a copy. A new key opens no second factor that was set up.",
         )
     return key
 

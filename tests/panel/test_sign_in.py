@@ -28,6 +28,7 @@ from tests.panel.door import (
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
@@ -65,6 +66,26 @@ def test_under_tls_no_other_host_can_set_the_cookie_sess_4(make_app):
     for cookie in cookies.values():
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
         assert "Domain" not in cookie
+
+
+def test_under_tls_every_page_keeps_its_cookies_and_nothing_in_the_browser_sess_4(make_app):
+    app = make_app(HALLPANEL_TLS=True, SESSION_COOKIE_SECURE=True)
+    number = account(app, "mei", Role.HALL_ADMIN)
+    opened = at_work(app, lambda s: sessions.open_session(s, number, datetime.now(UTC)))
+    client, walked = app.test_client(), 0
+    client.set_cookie("__Host-hallpanel", opened)
+    for rule in app.url_map.iter_rules():
+        if "GET" not in rule.methods or rule.arguments or rule.endpoint.endswith("static"):
+            continue
+        page = client.get(rule.rule, base_url="https://localhost")
+        assert page.headers["Cache-Control"] == "no-store", rule.rule
+        assert "max-age=31536000" in page.headers["Strict-Transport-Security"]
+        for cookie in page.headers.getlist("Set-Cookie"):
+            assert cookie.startswith("__Host-"), rule.rule
+            assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+            assert "Domain" not in cookie
+        walked += page.status_code == 200
+    assert walked > 20
 
 
 def test_whoever_is_not_signed_in_is_asked_to_and_led_back(app, client):
@@ -436,6 +457,41 @@ def test_a_given_password_opens_only_the_page_that_changes_it_auth_9(app):
     assert post(client, "/me/password/", "/me/password/", **form).location == "/"
     assert client.get("/me/").status_code == 200
     assert "end-others" in browser_twice(app, client)
+
+
+def test_an_old_password_is_changed_at_the_next_request_in_djbh3_auth_3(make_app):
+    asks, does_not = make_app(), make_app(HALLPANEL_PASSWORD_PROFILE="nist")
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(asks)
+        clock.shift(90 * DAY - MINUTE)
+        client = browser(asks)
+        assert client.get("/me/").status_code == 200
+        clock.shift(MINUTE)
+        assert is_in(does_not, session_id(client))
+        assert client.get("/me/").location == "/me/password/"
+        assert_only(client, asks, "/me/password/")
+        form = {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
+        assert post(client, "/me/password/", "/me/password/", **form).location == "/"
+        assert client.get("/me/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("profile", "word", "taken"),
+    [
+        ("djbh3", "rain on the window", False),
+        ("djbh3", "Rain on 9", False),
+        ("djbh3", "Rain on 99", True),
+        ("nist", "rain on the window", True),
+        ("nist", "Rain on 99", False),
+    ],
+)
+def test_the_setting_chooses_what_a_password_must_be_auth_3(make_app, profile, word, taken):
+    app = make_app(HALLPANEL_PASSWORD_PROFILE=profile)
+    account(app)
+    client = browser(app)
+    answer = post(client, "/me/password/", old=PASSWORD, new=word, again=word)
+    assert (answer.status_code == 303) is taken
+    assert ("field-wrong" in answer.text) is not taken
 
 
 def browser_twice(app, client):
