@@ -28,15 +28,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("password_history") as batch:
         batch.create_index(batch.f("ix_password_history_account_id"), ["account_id"])
-    with op.batch_alter_table("account") as batch:
-        batch.add_column(sa.Column("one_time_until", sa.DateTime(timezone=True), nullable=True))
-        batch.add_column(sa.Column("totp_secret", sa.String(length=255), nullable=True))
-        batch.add_column(sa.Column("totp_step", sa.BigInteger(), nullable=True))
-        batch.add_column(sa.Column("totp_since", sa.DateTime(timezone=True), nullable=True))
-    with op.batch_alter_table("sign_in_session") as batch:
-        batch.add_column(
-            sa.Column("stage", sa.String(length=32), server_default="open", nullable=False)
-        )
+    for column in (
+        sa.Column("one_time_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("totp_secret", sa.String(length=255), nullable=True),
+        sa.Column("totp_step", sa.BigInteger(), nullable=True),
+        sa.Column("totp_since", sa.DateTime(timezone=True), nullable=True),
+    ):
+        op.add_column("account", column)
+    stage = sa.Column("stage", sa.String(length=32), server_default="open", nullable=False)
+    op.add_column("sign_in_session", stage)
 
 
 def downgrade() -> None:
@@ -49,11 +49,8 @@ def downgrade() -> None:
             "WHERE one_time_until IS NOT NULL"
         )
     )
-    with op.batch_alter_table("sign_in_session") as batch:
-        batch.drop_column("stage")
-    with op.batch_alter_table("account") as batch:
-        batch.drop_column("totp_since")
-        batch.drop_column("totp_step")
-        batch.drop_column("totp_secret")
-        batch.drop_column("one_time_until")
+    # Without a batch, which would copy both tables on SQLite for what it can do in place.
+    op.drop_column("sign_in_session", "stage")
+    for name in ("totp_since", "totp_step", "totp_secret", "one_time_until"):
+        op.drop_column("account", name)
     op.drop_table("password_history")
