@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, select, update
@@ -16,6 +17,7 @@ from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
 
 TOUCH_EVERY = timedelta(minutes=1)
 MOST = 5  # sessions of an account at a time
+NETWORK_BITS = {4: 24, 6: 64}
 CODE_WITHIN = timedelta(minutes=5)
 LONGEST_AGENT = 200
 LONGEST_ADDRESS = 64
@@ -176,6 +178,28 @@ def find(
         .execution_options(populate_existing=True)
     )
     return row if row is not None and row.is_open(at, lifetime) else None
+
+
+def strangeness(row: SignInSession, origin: Origin) -> str | None:
+    """What tells that a session is used by somebody else than who began it, or None (SESS-5).
+
+    Of where it began only what is known is compared. Within a network addresses change by
+    themselves; a browser does not turn into another one.
+    """
+    if row.user_agent and row.user_agent != _plain(origin.user_agent, LONGEST_AGENT):
+        return "another browser"
+    if row.address and _network(row.address) != _network(origin.address):
+        return "another network"
+    return None
+
+
+def _network(address: str) -> str:
+    """The network of an address: 256 neighbours of old kind, one link of the new."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((known, NETWORK_BITS[known.version]), strict=False))
 
 
 def touch(session: Session, hashed: str, at: datetime) -> None:

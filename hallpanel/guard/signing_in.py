@@ -112,7 +112,7 @@ def conclude(
     if account.totp_secret is None:
         return _welcome(session, account, at, origin, lifetime)
     token = sessions.await_code(session, account.id, at, origin)
-    with audit.context(session, _whom(account, token, at, origin)):
+    with audit.context(session, _whom(account, sessions.id_hash(token), at, origin)):
         audit.record(session, audit.Event("sign_in_password", "account", account.id))
     return Outcome(token, account, ASKED_FOR_CODE, awaits_code=True)
 
@@ -145,12 +145,28 @@ def _welcome(
     roles = actor_of(session, account, at).reachable_roles
     ended = sessions.make_room(session, account.id, at, lifetime.of(roles))
     token = sessions.open_session(session, account.id, at, origin, lifetime)
-    with audit.context(session, _whom(account, token, at, origin)):
+    with audit.context(session, _whom(account, sessions.id_hash(token), at, origin)):
         audit.record(session, audit.Event("sign_in", "account", account.id))
         if ended:
             told = audit.Event("end_session", "account", account.id, reason="too many sessions")
             audit.record(session, told)
     return Outcome(token, account, WELCOME, ended=ended)
+
+
+def end_strange(
+    session: Session,
+    account: Account,
+    row: SignInSession,
+    strange: str,
+    at: datetime,
+    origin: Origin = UNKNOWN,
+) -> None:
+    """End a session that somebody else seems to use, and raise one alarm for it (SESS-5)."""
+    if not sessions.end(session, row.id_hash, at):
+        return
+    alarm = audit.Event("session_anomaly", "account", account.id, reason=strange, result="refused")
+    with audit.context(session, _whom(account, row.id_hash, at, origin)):
+        audit.record(session, alarm)
 
 
 def count_failure(session: Session, account_id: int | None, at: datetime) -> bool:
@@ -221,13 +237,13 @@ def _unlocked(at: datetime) -> ColumnElement[bool]:
     return or_(Account.locked_until.is_(None), Account.locked_until <= at)
 
 
-def _whom(account: Account, token: str, at: datetime, origin: Origin) -> audit.AuditContext:
+def _whom(account: Account, id_hash: str, at: datetime, origin: Origin) -> audit.AuditContext:
     return audit.AuditContext(
         at,
         account.id,
         account.display_name,
         address=origin.address,
-        session_hash=sessions.shown_hash(sessions.id_hash(token)),
+        session_hash=sessions.shown_hash(id_hash),
         request_id=origin.request_id,
     )
 

@@ -15,7 +15,7 @@ from hallpanel.engine import records
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import reading
-from hallpanel.guard import sessions
+from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import SignedIn, load_signed_in
 from hallpanel.guard.password_policy import PROFILES, Profile
 from hallpanel.guard.sessions import Lifetime, Origin, SignInSession
@@ -96,7 +96,7 @@ def origin() -> Origin:
     return Origin(
         address=request.remote_addr or "",
         user_agent=request.user_agent.string,
-        request_id=g.request_id,
+        request_id=g.get("request_id"),
     )
 
 
@@ -141,9 +141,23 @@ def _load() -> SignedIn | None:
         return None
     with Session(reading(db.engine)) as session:
         who = load_signed_in(session, token, request_instant(), lifetime())
-    if who is not None and who.session_row.is_due_a_touch(request_instant()):
+    if who is None:
+        return None
+    strange = sessions.strangeness(who.session_row, origin())
+    if strange is not None:
+        _end(who, strange)
+        return None
+    if who.session_row.is_due_a_touch(request_instant()):
         _touch(who.session_row)
     return who
+
+
+def _end(who: SignedIn, strange: str) -> None:
+    with records.open_session(db.engine) as session:
+        signing_in.end_strange(
+            session, who.account, who.session_row, strange, request_instant(), origin()
+        )
+        session.commit()
 
 
 def _touch(row: SignInSession) -> None:

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
+from hallpanel.engine.audit import AuditEvent
 from hallpanel.engine.roles import Role
 from hallpanel.guard import one_time, second_factor, sessions
 from hallpanel.guard.account import Account, RoleGrant, disable, end_sessions
@@ -509,6 +510,45 @@ def test_my_page_shows_my_roles_and_my_sessions(app):
     page = client.get("/me/").text
     assert "Firefox · Windows · 127.0.0.1" in page
     assert page.count('name="id"') == 1
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"
+
+
+def stranger_with(app, stolen, agent, address):
+    """A browser elsewhere that holds a copied id."""
+    client = app.test_client()
+    client.environ_base.update(HTTP_USER_AGENT=agent, REMOTE_ADDR=address)
+    client.set_cookie(COOKIE, stolen)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("agent", "address", "opens"),
+    [
+        (FIREFOX, "10.1.2.3", True),
+        (FIREFOX, "10.1.2.77", True),
+        (FIREFOX, "10.1.3.3", False),
+        (FIREFOX, "fd00::1", False),
+        (FIREFOX.replace("140", "141"), "10.1.2.3", False),
+        ("curl/8", "10.1.2.3", False),
+    ],
+)
+def test_a_session_used_from_elsewhere_ends_with_one_alarm_sess_5(processes, agent, address, opens):
+    one, other = processes
+    account(one)
+    mine = one.test_client()
+    mine.environ_base.update(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="10.1.2.3")
+    sign_in(mine)
+    for app in (other, one, other):
+        thief = stranger_with(app, session_id(mine), agent, address)
+        assert (thief.get("/me/").status_code == 200) is opens
+    assert (mine.get("/me/").status_code == 200) is opens
+    alarms = at_work(one, lambda s: s.scalars(select(AuditEvent.reason).where(ANOMALY)).all())
+    assert len(alarms) == (0 if opens else 1)
+
+
+ANOMALY = AuditEvent.action == "session_anomaly"
 
 
 def test_i_end_my_session_on_another_device_sess_3(processes):
