@@ -21,6 +21,7 @@ from hallpanel.engine.errors import SettingError
 HOME = Path(__file__).resolve().parent
 DIGESTS = ("sha256", "sm3")
 LOCALES = ("zh_Hans_CN", "zh_Hant_TW", "en")
+PROFILES = ("djbh3", "nist")
 MEGABYTE = 1024 * 1024
 SHORTEST_KEY = 32
 SHORTEST_PASSWORD = 8
@@ -38,6 +39,7 @@ NAMES = (
     "HALLPANEL_INSTANCE",
     "HALLPANEL_LOCALE",
     "HALLPANEL_OWNER_URL",
+    "HALLPANEL_PASSWORD_PROFILE",
     "HALLPANEL_PROXIES",
     "HALLPANEL_SECRET_KEY",
     "HALLPANEL_SECRET_KEY_FILE",
@@ -90,6 +92,7 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
         ),
         "HALLPANEL_DIGEST": _choice(asked, "HALLPANEL_DIGEST", DIGESTS),
         "HALLPANEL_OWNER_URL": _owner_url(asked),
+        "HALLPANEL_PASSWORD_PROFILE": _choice(asked, "HALLPANEL_PASSWORD_PROFILE", PROFILES),
         "HALLPANEL_PROXIES": _number(asked, "HALLPANEL_PROXIES", 0, 0, 9),
         "HALLPANEL_DEMO_PASSWORD": _demo_password(asked),
         "HALLPANEL_DEMO_TOTP": _demo_totp(asked),
@@ -164,7 +167,7 @@ def _own_key(instance: Path) -> str:
         raise SettingError(
             "HALLPANEL_SECRET_KEY",
             f"the file {path} holds no usable key",
-            "Remove the file; a new key is made, and everybody signs in again.",
+            "Bring the file back from a copy. A new key opens no second factor that was set up.",
         )
     return key
 
@@ -275,10 +278,10 @@ def _demo_password(asked: Asked) -> str | None:
 def _demo_totp(asked: Asked) -> str | None:
     name = "HALLPANEL_DEMO_TOTP"
     secret = asked.get(name)
-    if secret is not None and not re.fullmatch(r"[A-Z2-7]{16,}=*", secret):
+    if secret is not None and not re.fullmatch(r"[A-Z2-7]{16,128}=*", secret):
         raise SettingError(
             name,
-            "this is no base32 secret of 16 characters or more",
+            "this is no base32 secret of 16 to 128 characters",
             "Use the letters A-Z and the digits 2-7, or leave it out.",
         )
     return secret

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -27,18 +26,19 @@ from hallpanel.engine import audit, audit_anchor, audit_archive, check, records,
 from hallpanel.engine.clock import HALL_ZONE, utc_now
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.errors import Refusal
-from hallpanel.engine.roles import Role
+from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.signing import SigningKey
 from hallpanel.engine.store import prepare_engine
-from hallpanel.guard.account import Account, create_account
-from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
+from hallpanel.guard import one_time
+from hallpanel.guard.account import Account, create_account, find_account
+from hallpanel.guard.granting import ADMINISTRATORS, HELD_OVER_A_UNIT, grant
 from hallpanel.guard.sessions import SignInSession
 from hallpanel.panel import import_command
 from hallpanel.panel.channels import channels
 from hallpanel.panel.extensions import db
 from hallpanel.panel.import_row import Effect
-from hallpanel.panel.language import refusal_sentence
+from hallpanel.panel.language import refusal_sentence, translate
 from hallpanel.rulebook import table as rulebook_table
 from hallpanel.worker import EVERY, Anchors, Worker
 
@@ -47,15 +47,17 @@ AN_EXISTING_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 A_ROLE = click.Choice([role.value for role in Role])
 ACCOUNTS_FILE = "demo-accounts.txt"
 DEMO_BEGUN = "demo-begun"
+SIGNS_IN_WITH = "{} signs in with {} once, within 24 hours, and then chooses a password."
 
 commands = AppGroup()
 audit_commands = AppGroup("audit", help="Is the audit book as it was written?")
+hall_commands = AppGroup("hall", help="What a hall begins with.")
 account_commands = AppGroup("account", help="Accounts of this installation.")
 
 
 def init_app(app: Flask) -> None:
     """Add the commands."""
-    for group in (audit_commands, account_commands):
+    for group in (audit_commands, hall_commands, account_commands):
         app.cli.add_command(group)
     for command in commands.commands.values():
         app.cli.add_command(command)
@@ -141,19 +143,74 @@ def demo() -> None:
             f"Empty the database (with SQLite: remove {instance()}) and run this again."
         )
     begun.touch(mode=0o600)
-    accounts = demonstration.load(lambda: records.open_session(db.engine), utc_now(), password)
+    accounts = demonstration.load(
+        lambda: records.open_session(db.engine), utc_now(), password, factors=_demo_factors()
+    )
     begun.unlink()
     if not accounts:
         click.echo("The database is in use, so no demonstration hall was set up.")
         return
-    lines = [f"{one.username:<12} {one.password:<16} {one.name} {one.post}" for one in accounts]
+    lines = [_demo_line(one) for one in accounts]
     path = instance() / ACCOUNTS_FILE
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("Demonstration accounts (user name, password, name, post):\n")
+        file.write("Demonstration accounts (user name, password, name, post, second factor):\n")
         file.writelines(f"  {line}\n" for line in lines)
     click.echo(path.read_text(encoding="utf-8"), nl=False)
+
+
+def _demo_factors() -> demonstration.Factors:
+    settings = current_app.config
+    return demonstration.Factors(settings["SECRET_KEY"], settings["HALLPANEL_DEMO_TOTP"])
+
+
+def _demo_line(one: demonstration.DemoAccount) -> str:
+    line = f"{one.username:<12} {one.password:<16} {one.name} {one.post}"
+    return f"{line} {one.secret}" if one.secret else line
+
+
+@hall_commands.command("init")
+@click.option("--sysadmin", default="sysadmin", show_default=True, metavar="USERNAME")
+@click.option("--sysadmin-name", metavar="NAME", help="The system administrator's real name.")
+@click.option("--secadmin", default="secadmin", show_default=True, metavar="USERNAME")
+@click.option("--secadmin-name", metavar="NAME", help="The security administrator's real name.")
+@click.option("--auditor", default="auditor", show_default=True, metavar="USERNAME")
+@click.option("--auditor-name", metavar="NAME", help="The audit administrator's real name.")
+def init_hall(**asked: str | None) -> None:
+    """Open the accounts of the first three administrators, three people, and print their codes."""
+    with desk() as session, plainly():
+        if session.scalar(select(Account.id).limit(1)) is not None:
+            fail("There are accounts already: the administrators open the others.")
+        lines = [
+            _first_account(session, role, str(asked[role]), asked[f"{role}_name"])
+            for role in ADMINISTRATORS
+        ]
+        session.commit()
+    click.echo("Each code opens its account once, within 24 hours. It is not shown again.")
+    for line in lines:
+        click.echo(line)
+
+
+def _first_account(session: Session, role: Role, username: str, name: str | None) -> str:
+    with force_locale(current_app.config["BABEL_DEFAULT_LOCALE"]):
+        office = translate(ROLE_LABELS[role])
+    account = create_account(session, username, name or office, None, utc_now())
+    grant(session, account.id, role, utc_now())
+    return f"  {username:<12} {one_time.issue(session, account.id, utc_now())}  {name or office}"
+
+
+@account_commands.command("code")
+@click.argument("username")
+def give_code(username: str) -> None:
+    """Give somebody a new start: a one-time code for a lost password or second factor."""
+    with desk() as session, plainly():
+        account = find_account(session, username)
+        if account is None:
+            fail(f"There is no account {username}.")
+        code = one_time.issue(session, account.id, utc_now())
+        session.commit()
+    click.echo(SIGNS_IN_WITH.format(username, code))
 
 
 @account_commands.command("add")
@@ -177,15 +234,14 @@ def add_account(
     staff: str | None,
     mail: str | None,
 ) -> None:
-    """Open an account and print a password for its first sign-in, where another must be chosen."""
-    password = secrets.token_urlsafe(12)
+    """Open an account and print a one-time code for its first sign-in."""
     with desk() as session, plainly():
         unit_id = _id_of(session, "unit", "code", unit) if unit else None
         account = create_account(
             session,
             username,
             name,
-            password,
+            None,
             utc_now(),
             staff_id=_id_of(session, "staff", "number", staff) if staff else None,
             mail=mail,
@@ -193,8 +249,9 @@ def add_account(
         for role in roles:
             over = unit_id if role in HELD_OVER_A_UNIT else None
             grant(session, account.id, Role(role), utc_now(), unit_id=over)
+        code = one_time.issue(session, account.id, utc_now())
         session.commit()
-    click.echo(f"{username} signs in with {password} and then chooses another password.")
+    click.echo(SIGNS_IN_WITH.format(username, code))
 
 
 def _id_of(session: Session, table: str, key: str, value: str) -> int:

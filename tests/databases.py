@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 import config as installation
 from hallpanel.engine.records import open_session
 from hallpanel.engine.store import prepare_engine
-from tests import machine
+from tests import authenticator, machine
 from tests.cluster import SERVING, Cluster
 
 SERVING_ROLE = "serving"
@@ -187,7 +187,9 @@ def settings_for(url: str, instance: Path) -> dict[str, Any]:
     asked = {"HALLPANEL_DATABASE_URL": url, "HALLPANEL_INSTANCE": str(instance)}
     if os.environ.get("HALLPANEL_TEST_ROLE") == SERVING_ROLE and url.startswith("postgresql"):
         asked |= serving(url)
-    return {**installation.settings(asked), "TESTING": True}
+    made = installation.settings(asked)
+    # All installations of a run have one key: what one sealed, a copy of its database opens.
+    return {**made, "SECRET_KEY": authenticator.KEY, "TESTING": True}
 
 
 def build(settings: dict[str, Any], run: Path) -> Any:

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hallpanel import demonstration
+from hallpanel.demonstration import Factors
 from hallpanel.demonstration.calendar import notice_days
 from hallpanel.demonstration.wishes import SUDDEN
 from hallpanel.demonstration.year import SHORT_OF_PEOPLE, WHY_CANCELLED, WHY_REFUSED
@@ -31,16 +32,20 @@ from hallpanel.engine.outbox import MESSAGE
 from hallpanel.engine.records import open_session
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.guard import second_factor
 from hallpanel.guard.account import Account
 from hallpanel.guard.actors import actor_of
 from hallpanel.guard.passwords import NOBODY
+from hallpanel.guard.sealing import unseal
 from hallpanel.rulebook.discipline.cover import cover_of
+from tests import authenticator
 from tests.databases import Sqlite, migrated, once, open_engine
 
 NOW = datetime(2026, 11, 24, 2, 20, tzinfo=UTC)
 SUNDAY = datetime(2026, 11, 22, 5, tzinfo=UTC)
 SOME_WEEKS = timedelta(days=45)
 PASSWORD = "Eight-Horses-31"
+FACTORS = Factors(authenticator.KEY, authenticator.SECRET)
 CAST = 14
 DECIDED = (StepState.APPROVED, StepState.REFUSED)
 LIN, DIRECTOR = "lead.a", "director"
@@ -64,7 +69,7 @@ def demonstrate(url: str) -> float:
     """Let the year pass in a database; how many seconds it took."""
     engine = open_engine(url)
     began = time.perf_counter()
-    demonstration.load(lambda: open_session(engine), NOW, PASSWORD)
+    demonstration.load(lambda: open_session(engine), NOW, PASSWORD, factors=FACTORS)
     engine.dispose()
     return time.perf_counter() - began
 
@@ -272,12 +277,27 @@ def test_only_the_cast_can_sign_in(hall):
     assert not any(one.demonstration for one in accounts if one not in usable)
 
 
+def test_who_needs_a_second_factor_has_one_and_passwords_are_of_today_auth_8(hall):
+    usable = [one for one in hall.scalars(select(Account)) if one.password_hash != NOBODY]
+    enrolled = {one.username for one in usable if one.totp_secret}
+    assert enrolled == {"sysadmin", "secadmin", "auditor", "halladmin", "keeper"}
+    for one in usable:
+        roles = actor_of(hall, one, NOW).reachable_roles
+        assert second_factor.is_required(roles) is (one.username in enrolled)
+        assert one.password_changed_at == NOW
+        if one.totp_secret:
+            kept = unseal(authenticator.KEY, one.totp_secret, f"account {one.id}")
+            assert kept == authenticator.SECRET
+
+
 # on both databases, and on any day
 
 
 @pytest.mark.parametrize("at", [SUNDAY], ids=["on a Sunday"])
 def test_some_weeks_stand_on_both_databases_and_are_not_set_up_twice(engine, at):
-    printed = demonstration.load(lambda: open_session(engine), at, span=SOME_WEEKS)
+    factors = Factors(authenticator.KEY)
+    printed = demonstration.load(lambda: open_session(engine), at, span=SOME_WEEKS, factors=factors)
+    assert len({one.secret for one in printed if one.secret}) == 5
     assert len({one.username for one in printed}) == CAST
     assert len({one.password for one in printed}) == CAST
     with open_session(engine) as session:

@@ -6,7 +6,7 @@ that approvals, marks, attendance, balances and the audit are what a year of use
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -25,7 +25,9 @@ from hallpanel.demonstration.year import Year
 from hallpanel.engine import outbox, records, scope, workdays
 from hallpanel.engine.clock import hall_day, hall_instant
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.guard import second_factor
 from hallpanel.guard.account import Account, create_account
+from hallpanel.guard.actors import actor_of
 from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
 from hallpanel.rulebook.discipline.leave_balance import grant_year
 from hallpanel.rulebook.hall.staff import Staff
@@ -46,6 +48,15 @@ class DemoAccount:
     password: str
     name: str
     post: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class Factors:
+    """How second factors are set up: sealed with a key; one secret for all, or one each."""
+
+    key: str
+    secret: str | None = None
 
 
 def load(
@@ -53,11 +64,13 @@ def load(
     at: datetime,
     password: str | None = None,
     span: timedelta = A_YEAR,
+    factors: Factors | None = None,
 ) -> list[DemoAccount]:
     """Set up the demonstration hall in an empty database; its accounts, none if it was in use.
 
     `password` is for all accounts; without it each gets one of its own by chance. `span` is how
-    long its people have been at work.
+    long its people have been at work. Whoever needs a second factor gets one by `factors`; without
+    them they set one up at their first sign-in.
     """
     with make_session() as session:
         if not _is_empty(session):
@@ -67,7 +80,7 @@ def load(
         accounts, printed = open_accounts(session, people, opening, password)
         _live(Desk(session, accounts), people, opening, at)
         _read_old_messages(session, at)
-    return printed
+        return _hand_over(session, accounts, printed, at, factors)
 
 
 def settle(session: Session, opening: datetime, today: date) -> list[Person]:
@@ -111,6 +124,29 @@ def open_accounts(
                 printed.append(DemoAccount(person.account, own, person.name, person.post))
         session.commit()
     return accounts, printed
+
+
+def _hand_over(
+    session: Session,
+    accounts: dict[str, Account],
+    printed: list[DemoAccount],
+    at: datetime,
+    factors: Factors | None,
+) -> list[DemoAccount]:
+    """Let passwords be as of today, and set up the second factor of all who need one."""
+    by_name = {account.username: account for account in accounts.values()}
+    handed = []
+    with records.at_desk(session, SYSTEM, at):
+        for one in printed:
+            account, secret = by_name[one.username], None
+            account.password_changed_at = at
+            roles = actor_of(session, account, at).reachable_roles
+            if factors and second_factor.is_required(roles):
+                secret = factors.secret or second_factor.new_secret()
+                second_factor.enrol(session, account.id, secret, factors.key, at, step=None)
+            handed.append(replace(one, secret=secret))
+        session.commit()
+    return handed
 
 
 def _is_empty(session: Session) -> bool:

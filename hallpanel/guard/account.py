@@ -4,7 +4,17 @@ import unicodedata
 from datetime import date, datetime
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, String, false, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    String,
+    false,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -13,16 +23,21 @@ from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import Role
 from hallpanel.engine.store import Base, Json, UtcDateTime, enum_by_value
 from hallpanel.engine.words import _l
-from hallpanel.guard import passwords, sessions
+from hallpanel.guard import password_policy, passwords, sessions
+from hallpanel.guard.password_policy import Owner
 
 LONGEST_USERNAME = 64
 LONGEST_MAIL = 254
+LONGEST_SEALED = 255
 
 Habit = Literal["language", "theme"]
 
 
 class Account(Base):
-    """A person's way into the panel; disabled but never deleted, so that its name stays taken."""
+    """A person's way into the panel; disabled but never deleted, so that its name stays taken.
+
+    While `one_time_until` is set, the hash is that of a one-time code and not of a password.
+    """
 
     __tablename__ = "account"
     __table_args__ = (CheckConstraint("failures >= 0", name="failures_counted"),)
@@ -38,6 +53,10 @@ class Account(Base):
     must_change_password: Mapped[bool] = mapped_column(default=True, server_default=true())
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    one_time_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_secret: Mapped[str | None] = mapped_column(String(LONGEST_SEALED))
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    totp_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     demonstration: Mapped[bool] = mapped_column(default=False, server_default=false())
     language: Mapped[str | None] = mapped_column(String(20))
     theme: Mapped[str | None] = mapped_column(String(10))
@@ -88,7 +107,7 @@ def create_account(
     """
     _refuse_odd_username(username)
     if password is not None and not demonstration:
-        passwords.refuse_weak(password, username)
+        password_policy.refuse_weak(password, Owner(username, display_name))
     account = Account(
         username=username.strip(),
         username_key=username_key(username),
@@ -129,6 +148,13 @@ def disable(session: Session, account_id: int, at: datetime) -> None:
     )
     sessions.end_all(session, account_id, at)
     _audit_account(session, "disable_account", account_id, at)
+
+
+def end_sessions(session: Session, account_id: int, at: datetime) -> int:
+    """End whatever an account is signed in to, as the security administrator may; how many."""
+    ended = sessions.end_all(session, account_id, at)
+    _audit_account(session, "end_sessions", account_id, at)
+    return ended
 
 
 def unlock(session: Session, account_id: int, at: datetime) -> None:

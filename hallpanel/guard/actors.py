@@ -70,10 +70,12 @@ def load_signed_in(
     if not rows:
         return None
     account, session_row = rows[0].Account, rows[0].SignInSession
-    if account.disabled_at is not None or not session_row.is_open(at, lifetime):
-        return None
     actor, *delegators = _actors(rows)
-    return SignedIn(account, session_row, replace(actor, delegators=tuple(delegators)))
+    actor = replace(actor, delegators=tuple(delegators))
+    lives = lifetime.of(actor.reachable_roles)
+    if account.disabled_at is not None or not session_row.is_open(at, lives):
+        return None
+    return SignedIn(account, session_row, actor)
 
 
 def _people_of_session(day: date) -> Select[Any]:

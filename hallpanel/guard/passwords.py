@@ -1,15 +1,10 @@
-"""Passwords: how they are kept, compared and judged (AUTH-3, AUTH-5)."""
+"""Passwords: how they are kept and compared (AUTH-5)."""
 
 import unicodedata
-from collections.abc import Callable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from hallpanel.engine.errors import Refusal
-from hallpanel.engine.words import Phrase, _l
-
-SHORTEST = 10  # characters
 LONGEST = 256  # bytes; far above any sentence, and a bound on the work of a stranger's request
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -44,39 +39,11 @@ def needs_rehash(stored: str) -> bool:
     return HASHER.check_needs_rehash(stored)
 
 
-def problem_with(
-    password: str, username: str, blocked: Callable[[str], bool] | None = None
-) -> Phrase | None:
-    """Why a password is not accepted, or None.
-
-    `blocked` is asked last: a list of passwords that everyone tries first.
-    """
-    if len(password) < SHORTEST:
-        return _l("a password has at least %(shortest)s characters", shortest=SHORTEST)
-    if len(_material(password)) > LONGEST:
-        return _l("a password has at most %(longest)s bytes", longest=LONGEST)
-    if username and _folded(username) == _folded(password):
-        return _l("the password is the user name")
-    if blocked is not None and blocked(_folded(password)):
-        return _l("this password is one of those that are tried first")
-    return None
-
-
-def refuse_weak(password: str, username: str, blocked: Callable[[str], bool] | None = None) -> None:
-    """Refuse a password that is too easy to guess.
-
-    Raises:
-        Refusal: with the reason, at the field "password".
-    """
-    problem = problem_with(password, username, blocked)
-    if problem is not None:
-        raise Refusal(problem, field="password")
+def is_too_long(password: str) -> bool:
+    """Tell whether a password is longer than anything that is compared."""
+    return len(_material(password)) > LONGEST
 
 
 def _material(password: str) -> bytes:
     """The bytes to hash: one spelling for what input methods type in several (NIST 800-63B)."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text.strip()).casefold()

@@ -1,19 +1,28 @@
 """Sign-in sessions, looked up at each request, so that an ended one is dead (SESS-1)."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hallpanel.engine.store import Base, UtcDateTime
+from hallpanel.engine.roles import Role
+from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
 
 TOUCH_EVERY = timedelta(minutes=1)
+MOST = 5  # sessions of an account at a time
+NETWORK_BITS = {4: 24, 6: 64}
+CODE_WITHIN = timedelta(minutes=5)
 LONGEST_AGENT = 200
 LONGEST_ADDRESS = 64
+
+ADMINISTER = frozenset({Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR, Role.HALL_ADMIN})
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,13 @@ class Lifetime:
 
     idle: timedelta = timedelta(minutes=30)
     absolute: timedelta = timedelta(hours=12)
+    idle_administrator: timedelta = timedelta(minutes=15)
+
+    def of(self, roles: Iterable[Role]) -> "Lifetime":
+        """The same for somebody with these roles: administrators walk away for a shorter time."""
+        if ADMINISTER.isdisjoint(roles):
+            return self
+        return replace(self, idle=min(self.idle, self.idle_administrator))
 
 
 LIFETIME = Lifetime()
@@ -39,6 +55,13 @@ class Origin:
 UNKNOWN = Origin()
 
 
+class Stage(StrEnum):
+    """How far a sign-in has come: only an open one opens the door."""
+
+    CODE = "code"
+    OPEN = "open"
+
+
 class SignInSession(Base):
     """One sign-in on one browser; only the SHA-256 of its id is kept (SESS-2)."""
 
@@ -50,12 +73,16 @@ class SignInSession(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stage: Mapped[Stage] = mapped_column(
+        enum_by_value(Stage), default=Stage.OPEN, server_default=Stage.OPEN
+    )
     user_agent: Mapped[str] = mapped_column(String(LONGEST_AGENT))
     address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
 
     def is_open(self, at: datetime, lifetime: Lifetime = LIFETIME) -> bool:
         """Tell whether the session still opens the door at an instant."""
-        return self.ended_at is None and at < self.ends_at and at < self.seen_at + lifetime.idle
+        open_still = self.stage is Stage.OPEN and self.ended_at is None
+        return open_still and at < self.ends_at and at < self.seen_at + lifetime.idle
 
     def is_due_a_touch(self, at: datetime) -> bool:
         """Tell whether the last use was long enough ago to be worth writing down."""
@@ -80,6 +107,22 @@ def open_session(
     lifetime: Lifetime = LIFETIME,
 ) -> str:
     """Begin a session and give its id: 256 random bits, known to the browser alone."""
+    return _begin(session, account_id, at, origin, Stage.OPEN, lifetime.absolute)
+
+
+def await_code(session: Session, account_id: int, at: datetime, origin: Origin = UNKNOWN) -> str:
+    """Begin what only the second factor opens: its id leads to the question for the code."""
+    return _begin(session, account_id, at, origin, Stage.CODE, CODE_WITHIN)
+
+
+def _begin(
+    session: Session,
+    account_id: int,
+    at: datetime,
+    origin: Origin,
+    stage: Stage,
+    lives: timedelta,
+) -> str:
     token = secrets.token_urlsafe(32)
     session.add(
         SignInSession(
@@ -87,13 +130,42 @@ def open_session(
             account_id=account_id,
             created_at=at,
             seen_at=at,
-            ends_at=at + lifetime.absolute,
+            ends_at=at + lives,
+            stage=stage,
             user_agent=_plain(origin.user_agent, LONGEST_AGENT),
             address=_plain(origin.address, LONGEST_ADDRESS),
         )
     )
     session.flush()
     return token
+
+
+def find_awaiting(session: Session, token: str, at: datetime) -> SignInSession | None:
+    """What waits for a code under an id, or None."""
+    return session.scalar(
+        select(SignInSession)
+        .where(
+            SignInSession.id_hash == id_hash(token),
+            SignInSession.stage == Stage.CODE,
+            SignInSession.ended_at.is_(None),
+            SignInSession.ends_at > at,
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def make_room(
+    session: Session, account_id: int, at: datetime, lifetime: Lifetime = LIFETIME
+) -> int:
+    """End the oldest sessions of an account, so that one more is not too many; the number ended.
+
+    The caller holds the account's row, so that of two sign-ins at once each sees the other.
+    """
+    rows = sorted(list_open(session, account_id, at, lifetime), key=lambda row: row.created_at)
+    surplus = rows[: max(0, len(rows) - MOST + 1)]
+    for row in surplus:
+        end(session, row.id_hash, at)
+    return len(surplus)
 
 
 def find(
@@ -106,6 +178,28 @@ def find(
         .execution_options(populate_existing=True)
     )
     return row if row is not None and row.is_open(at, lifetime) else None
+
+
+def strangeness(row: SignInSession, origin: Origin) -> str | None:
+    """What tells that a session is used by somebody else than who began it, or None (SESS-5).
+
+    Of where it began only what is known is compared. Within a network addresses change by
+    themselves; a browser does not turn into another one.
+    """
+    if row.user_agent and row.user_agent != _plain(origin.user_agent, LONGEST_AGENT):
+        return "another browser"
+    if row.address and _network(row.address) != _network(origin.address):
+        return "another network"
+    return None
+
+
+def _network(address: str) -> str:
+    """The network of an address: 256 neighbours of old kind, one link of the new."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((known, NETWORK_BITS[known.version]), strict=False))
 
 
 def touch(session: Session, hashed: str, at: datetime) -> None:
@@ -140,6 +234,7 @@ def list_open(
         select(SignInSession)
         .where(
             SignInSession.account_id == account_id,
+            SignInSession.stage == Stage.OPEN,
             SignInSession.ended_at.is_(None),
             SignInSession.ends_at > at,
             SignInSession.seen_at > at - lifetime.idle,

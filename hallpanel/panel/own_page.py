@@ -13,30 +13,17 @@ from flask import (
     url_for,
 )
 from werkzeug.wrappers import Response
-from wtforms.fields import PasswordField
-from wtforms.validators import EqualTo, InputRequired
 
 from hallpanel.engine import audit
-from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import ROLE_LABELS, Role
-from hallpanel.guard import actors, passwords, sessions
+from hallpanel.guard import actors, sessions
 from hallpanel.guard.actors import HeldRole
 from hallpanel.guard.granting import ADMINISTRATORS
-from hallpanel.guard.password_change import change_password
 from hallpanel.guard.sessions import SignInSession
 from hallpanel.panel.extensions import db
-from hallpanel.panel.language import (
-    PanelForm,
-    _,
-    _l,
-    format_day,
-    format_instant,
-    refusal_sentence,
-    translate,
-)
-from hallpanel.panel.person import hand_over, lifetime, origin, present, request_instant
-
-CHOOSE_A_PASSWORD = _l("Choose a password of your own before you go on.")
+from hallpanel.panel.language import _, format_day, format_instant, translate
+from hallpanel.panel.own_password import password_form
+from hallpanel.panel.person import lifetime, present, request_instant
 
 # As they name themselves, the more particular first: Edge says that it is Chrome as well.
 BROWSERS = {"Edg/": "Edge", "Chrome/": "Chrome", "Firefox/": "Firefox", "Safari/": "Safari"}
@@ -50,47 +37,21 @@ SYSTEMS = {
     "Linux": "Linux",
 }
 
-FIELDS = {"old": "old", "password": "new"}  # where the guard's answers belong on the form
-
 blueprint = Blueprint("own_page", __name__)
-
-
-class PasswordForm(PanelForm):
-    """The present password, and the new one twice."""
-
-    old = PasswordField(
-        _l("Present password"),
-        [InputRequired()],
-        render_kw={"autocomplete": "current-password"},
-    )
-    new = PasswordField(
-        _l("New password"),
-        [InputRequired()],
-        description=_l("At least %(shortest)s characters.", shortest=passwords.SHORTEST),
-        render_kw={"autocomplete": "new-password"},
-    )
-    again = PasswordField(
-        _l("New password once more"),
-        [InputRequired(), EqualTo("new", _l("The two new passwords differ."))],
-        render_kw={"autocomplete": "new-password"},
-    )
 
 
 @blueprint.route("/me/")
 def me() -> Response:
-    """Show my roles, my sessions and the form for my password."""
-    return _own_page(PasswordForm())
-
-
-@blueprint.route("/me/password/", methods=["POST"])
-def change_own_password() -> Response:
-    """Change my password; every other session of mine ends."""
-    form = PasswordForm()
-    token = _change(form) if form.validate() else None
-    if token is None:
-        return _own_page(form)
-    flash(_("Your password is changed, and you are signed out everywhere else."), "success")
-    return hand_over(redirect(url_for("own_page.me"), 303), token)
+    """Show my roles, my sessions, the form for my password and my second factor."""
+    who = present()
+    page: dict[str, Any] = {
+        "title": who.actor.name,
+        "username": who.account.username,
+        "password_form": password_form(),
+        "password_url": url_for("own_password.choose_password"),
+        **_about(who.account.username),
+    }
+    return make_response(render_template("hallpanel/me.html", page=page, page_title=page["title"]))
 
 
 @blueprint.route("/me/sessions/end/", methods=["POST"])
@@ -121,40 +82,6 @@ def _signed_out_there() -> Response:
     return redirect(url_for("own_page.me"), 303)
 
 
-def _change(form: PasswordForm) -> str | None:
-    """The id of the new session, or None with the reason beside its field."""
-    try:
-        token = change_password(
-            db.session(),
-            present().account.id,
-            form.old.data,
-            form.new.data,
-            request_instant(),
-            origin(),
-            lifetime(),
-        )
-    except Refusal as refusal:
-        token = None
-        form[FIELDS[refusal.field or "old"]].errors = [refusal_sentence(refusal)]
-    db.session.commit()  # of a refusal too: the failure was counted
-    return token
-
-
-def _own_page(form: PasswordForm) -> Response:
-    who = present()
-    page: dict[str, Any] = {
-        "title": who.actor.name,
-        "username": who.account.username,
-        "password_form": form,
-        "password_url": url_for("own_page.change_own_password"),
-    }
-    if who.account.must_change_password:
-        page["title"] = str(CHOOSE_A_PASSWORD)
-    else:
-        page |= _about(who.account.username)
-    return make_response(render_template("hallpanel/me.html", page=page, page_title=page["title"]))
-
-
 def _about(username: str) -> dict[str, Any]:
     held = actors.held_roles(db.session(), present().account.id, request_instant())
     return {
@@ -164,10 +91,17 @@ def _about(username: str) -> dict[str, Any]:
             (_("Today I decide for %(name)s as well", name=person.name), None)
             for person in present().actor.delegators
         ],
+        "factor_since": _factor_since(),
+        "factor_url": url_for("own_factor.set_up"),
         "sessions": [_session_line(row) for row in _open_sessions()],
         "end_url": url_for("own_page.end_session"),
         "end_all_url": url_for("own_page.end_other_sessions"),
     }
+
+
+def _factor_since() -> str | None:
+    since = present().account.totp_since
+    return None if since is None else format_instant(since)
 
 
 def _role_line(held: HeldRole) -> tuple[str, str, str]:
@@ -195,8 +129,9 @@ def _session_line(row: SignInSession) -> dict[str, Any]:
 
 
 def _open_sessions() -> list[SignInSession]:
-    account_id = present().account.id
-    return sessions.list_open(db.session(), account_id, request_instant(), lifetime())
+    who = present()
+    lives = lifetime().of(who.actor.reachable_roles)
+    return sessions.list_open(db.session(), who.account.id, request_instant(), lives)
 
 
 def _device(user_agent: str) -> str:

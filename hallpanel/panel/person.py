@@ -15,8 +15,9 @@ from hallpanel.engine.clock import utc_now
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import reading
 from hallpanel.engine.wall import WideSession
-from hallpanel.guard import sessions
+from hallpanel.guard import sessions, signing_in
 from hallpanel.guard.actors import SignedIn, load_signed_in
+from hallpanel.guard.password_policy import PROFILES, Profile
 from hallpanel.guard.sessions import Lifetime, Origin, SignInSession
 from hallpanel.panel.extensions import db
 
@@ -71,7 +72,23 @@ def lifetime() -> Lifetime:
     return Lifetime(
         idle=timedelta(minutes=current_app.config["HALLPANEL_IDLE_MINUTES"]),
         absolute=timedelta(hours=current_app.config["HALLPANEL_SESSION_HOURS"]),
+        idle_administrator=timedelta(minutes=current_app.config["HALLPANEL_ADMIN_IDLE_MINUTES"]),
     )
+
+
+def profile() -> Profile:
+    """How this installation wants its passwords."""
+    return PROFILES[current_app.config["HALLPANEL_PASSWORD_PROFILE"]]
+
+
+def secret_key() -> str:
+    """The key of this installation, with which second factors are sealed."""
+    return str(current_app.config["SECRET_KEY"])
+
+
+def session_token() -> str | None:
+    """The id that the browser sent, which may open a session, ask for a code, or be nothing."""
+    return request.cookies.get(cookie_name())
 
 
 def origin() -> Origin:
@@ -79,7 +96,7 @@ def origin() -> Origin:
     return Origin(
         address=request.remote_addr or "",
         user_agent=request.user_agent.string,
-        request_id=g.request_id,
+        request_id=g.get("request_id"),
     )
 
 
@@ -119,14 +136,28 @@ def _load() -> SignedIn | None:
     A page only reads, and its transaction must not turn into a writing one because the session's
     last use is noted. So both happen before it, in short ones beside it.
     """
-    token = request.cookies.get(cookie_name())
+    token = session_token()
     if not token:
         return None
     with WideSession(reading(db.engine)) as session:
         who = load_signed_in(session, token, request_instant(), lifetime())
-    if who is not None and who.session_row.is_due_a_touch(request_instant()):
+    if who is None:
+        return None
+    strange = sessions.strangeness(who.session_row, origin())
+    if strange is not None:
+        _end(who, strange)
+        return None
+    if who.session_row.is_due_a_touch(request_instant()):
         _touch(who.session_row)
     return who
+
+
+def _end(who: SignedIn, strange: str) -> None:
+    with records.open_session(db.engine) as session:
+        signing_in.end_strange(
+            session, who.account, who.session_row, strange, request_instant(), origin()
+        )
+        session.commit()
 
 
 def _touch(row: SignInSession) -> None:

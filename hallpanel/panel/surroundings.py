@@ -177,7 +177,7 @@ def waiting_for(entity: type[Regulated], actor: Actor) -> Select[Any] | None:
 def _surroundings() -> dict[str, Any]:
     if not has_request_context():
         return {}
-    who = g.get("signed_in")
+    who = None if g.get("at_the_gate") else g.get("signed_in")
     if who is None or request.headers.get("X-Sheet"):
         return {"me": _anybody(who), "navigation": []}
     if "actor" not in db.session().info:  # an error page of a request that was stopped at the gate

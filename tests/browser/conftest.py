@@ -29,9 +29,10 @@ from playwright.sync_api import (
 )
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from hallpanel.demonstration import Factors
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.records import open_session
-from tests import machine
+from tests import authenticator, machine
 from tests.databases import Sqlite, migrated, once, settings_for
 from tests.journeys.conftest import Desk
 from tests.panel.conftest import at_ten, close, furnished, hall
@@ -41,6 +42,8 @@ from tests.panel.hall import Hall
 __all__ = ["at_ten", "hall"]
 
 PASSWORD = "Eight-Horses-31"
+FACTORS = Factors(authenticator.KEY, authenticator.SECRET)
+HAS_A_DEVICE = ("halladmin", "keeper", "sysadmin", "secadmin", "auditor")
 PHONE = 390
 SPAN = timedelta(days=60)
 PATIENCE = 10_000  # milliseconds
@@ -262,7 +265,9 @@ def demonstration(run: Path) -> str:
             files.copy(migrated(run, files), template)
             app = create_app(settings_for(files.url(template), run / template))
             with app.app_context():
-                demonstration.load(lambda: open_session(db.engine), utc_now(), PASSWORD, SPAN)
+                demonstration.load(
+                    lambda: open_session(db.engine), utc_now(), PASSWORD, SPAN, FACTORS
+                )
             close(app, db)
     return template
 
@@ -292,6 +297,9 @@ def page_for(served: str, open_page: Callable[..., Page]) -> Callable[..., Page]
         page.fill("[name=username]", username)
         page.fill("[name=password]", PASSWORD)
         page.press("[name=password]", "Enter")
+        if username in HAS_A_DEVICE:
+            page.fill("[name=code]", authenticator.shown())
+            page.press("[name=code]", "Enter")
         page.wait_for_url(lambda url: urlsplit(url).path == "/")
         return page
 

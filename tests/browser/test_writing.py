@@ -14,7 +14,7 @@ from tests.browser.conftest import PHONE
 HOME = re.compile(r"/$")
 LOGIN = re.compile(r"/login")
 NEW = "/admin/leave_request/new/"
-PASSWORD = "morning tea at nine"
+PASSWORD = "Morning tea at nine"
 
 
 @pytest.fixture

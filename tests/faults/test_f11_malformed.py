@@ -72,7 +72,7 @@ IMPOSSIBLE = {
 NEVER_WITH_A_GOOD_TOKEN = {"sign_in.logout", "inbox.read_all"}
 STALE = ("", "0", "-1", "abc", "99999", "²")
 SPOILT = {
-    "change_own_password": {"again": "differs"},
+    "choose_password": {"again": "differs"},
     "choose_language": {"next": "//evil.example"},
     "choose_theme": {"next": "//evil.example"},
     "delete_view": {"id": "999999"},

@@ -9,8 +9,8 @@ from hallpanel.engine.scope import SYSTEM
 from hallpanel.guard.account import create_account
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # Monday, 9:00 in the hall
-PASSWORD = "morning tea at nine"
-OTHER_PASSWORD = "evening tea at six"
+PASSWORD = "Morning tea at nine"
+OTHER_PASSWORD = "Evening tea at six"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from hallpanel.engine import audit
 from hallpanel.engine.records import open_session
-from hallpanel.guard import passwords, sessions, signing_in
+from hallpanel.guard import one_time, passwords, sessions, signing_in
 from hallpanel.guard.account import Account, create_account, disable, unlock
 from hallpanel.guard.sessions import Origin
 from hallpanel.guard.signing_in import sign_in
@@ -159,6 +159,29 @@ def test_an_unknown_name_costs_the_time_of_a_known_one_auth_6(engine, mei):
             taken.append(seconds(name))
     known, unknown = (statistics.median(taken) for taken in times.values())
     assert 0.5 < known / unknown < 2  # a hash is skipped or made: that is a factor of twenty
+
+
+def test_missing_wrong_disabled_and_locked_cost_the_same_work_auth_6(engine, session, mei, lin):
+    """What the processor does for each, which another program on the machine does not change."""
+    for name in ("gone", "code"):
+        create_account(session, name, name, PASSWORD, NOW)
+    session.commit()
+    found = {a.username: a.id for a in session.scalars(select(Account))}
+    disable(session, found["gone"], NOW)
+    one_time.issue(session, found["code"], NOW)
+    session.commit()
+    for _ in range(5):
+        attempt(engine, "lin", "wrong")
+    kinds = {"nobody": PASSWORD, "Mei": "wrong", "gone": PASSWORD, "lin": PASSWORD, "code": "wrong"}
+    times = {name: [] for name in kinds}
+    for turn in range(40):
+        for name, password in kinds.items():
+            at = NOW + turn * 20 * MINUTE if name in ("Mei", "code") else NOW
+            began = time.thread_time()
+            assert attempt(engine, name, password, at).message == signing_in.REFUSED
+            times[name].append(time.thread_time() - began)
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
+    assert max(medians.values()) < 1.15 * min(medians.values()), medians
 
 
 def test_a_weak_hash_is_made_anew_at_sign_in_auth_5(engine, session, mei):

@@ -5,12 +5,14 @@ import re
 from hallpanel.engine import records
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.scope import SYSTEM
+from hallpanel.guard import second_factor
 from hallpanel.guard.account import create_account
 from hallpanel.guard.granting import grant
 from hallpanel.panel.extensions import db
+from tests import authenticator
 
-PASSWORD = "morning tea at nine"
-OTHER_PASSWORD = "evening tea at six"
+PASSWORD = "Morning tea at nine"
+OTHER_PASSWORD = "Evening tea at six"
 COOKIE = "hallpanel_session"
 
 
@@ -37,6 +39,8 @@ def account(app, username="mei", *roles, must_change_password=False, demonstrati
         )
         for role in roles:
             grant(session, made.id, role, utc_now())
+        if second_factor.is_required(roles):
+            authenticator.hand_out(session, made.id, utc_now())
         return made.id
 
     return at_work(app, work)
@@ -55,11 +59,32 @@ def form_token(client, page="/login"):
 
 
 def sign_in(client, username="mei", password=PASSWORD, onward=None):
-    """Fill in the sign-in form and send it."""
-    data = {"csrf_token": form_token(client), "username": username, "password": password}
-    if onward:
-        data["next"] = onward
-    return client.post("/login", data=data)
+    """Fill in the sign-in form and send it; where a code is asked, type that of the device."""
+    answer = password_step(client, username, password, onward)
+    if not asks_code(answer):
+        return answer
+    answer = code_step(client, authenticator.shown(), onward)
+    if answer.status_code == 200:  # shown and used a moment ago
+        answer = code_step(client, authenticator.shown_next(), onward)
+    return answer
+
+
+def password_step(client, username="mei", password=PASSWORD, onward=None):
+    """Fill in account and password, and send them."""
+    page = "/login?anew=1"
+    data = {"csrf_token": form_token(client, page), "username": username, "password": password}
+    return client.post("/login", data=data | ({"next": onward} if onward else {}))
+
+
+def asks_code(answer):
+    """Whether the password was right, and the second factor is asked for next."""
+    return answer.status_code == 303 and answer.location.startswith("/login")
+
+
+def code_step(client, code, onward=None):
+    """Fill in the code, and send it."""
+    data = {"csrf_token": form_token(client), "code": code}
+    return client.post("/login", data=data | ({"next": onward} if onward else {}))
 
 
 def browser(app, username="mei", password=PASSWORD):
@@ -88,3 +113,35 @@ def is_in(app, stolen):
 def post(client, address, page="/me/", **data):
     """Send a form of a page."""
     return client.post(address, data={"csrf_token": form_token(client, page), **data})
+
+
+OPEN_AT_THE_GATE = {"/healthz", "/logout", "/language/<tag>", "/theme/<name>"}
+
+
+def assert_only(client, app, page):
+    """One page is all that a session opens, whatever is asked for, and in whichever way."""
+    at_the_gate = {"csrf_token": form_token(client, page)}
+    walked = 0
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.endswith("static") or rule.rule in OPEN_AT_THE_GATE | {page}:
+            continue
+        address = an_address(rule)
+        if "GET" in rule.methods:
+            answer = client.get(address)
+            assert (answer.status_code, answer.location) == (303, page), rule.rule
+        if "POST" in rule.methods:
+            answer = client.post(address, data=at_the_gate)
+            assert answer.status_code == 403, rule.rule
+            assert "Location" not in answer.headers
+        script = client.get(address, headers={"Accept": "application/json"})
+        assert script.status_code in (403, 405), rule.rule
+        walked += 1
+    assert walked > 100
+    assert client.get(page).status_code == 200
+    for shown in (client.get(page).text, client.get("/no-such-page").text):
+        assert 'class="side' not in shown, "no navigation leads anywhere else"
+
+
+def an_address(rule):
+    """Some address of a rule."""
+    return re.sub(r"<(\w*)[^>]*>", lambda m: "1" if m[1] == "int" else "x", rule.rule)

@@ -18,11 +18,12 @@ from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.store import Base
-from hallpanel.guard import sessions
+from hallpanel.guard import second_factor, sessions
 from hallpanel.guard.account import Account, create_account
 from hallpanel.guard.actors import actor_of
 from hallpanel.guard.granting import HELD_OVER_A_UNIT, grant
 from hallpanel.panel.extensions import db
+from tests import authenticator
 from tests.panel.door import COOKIE, token
 
 NOW = datetime(2026, 2, 9, 2, tzinfo=UTC)
@@ -113,6 +114,8 @@ def _open_accounts(session):
         for role in roles:
             unit_id = person.unit_id if role in HELD_OVER_A_UNIT else None
             grant(session, account.id, role, NOW, unit_id=unit_id)
+        if second_factor.is_required(roles):
+            authenticator.hand_out(session, account.id, NOW)
 
 
 def _ask_for_leave(session, unit):

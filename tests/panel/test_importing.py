@@ -24,6 +24,7 @@ from hallpanel.guard.account import find_account
 from hallpanel.guard.granting import grant
 from hallpanel.panel import importing
 from hallpanel.panel.import_plan import Intake
+from tests import authenticator
 from tests.panel.hall import fields
 from tests.panel.labels import labels
 
@@ -495,7 +496,9 @@ def kept(hall):
 
 def make_keeper(session):
     """Let the lead of unit B keep the hall's tables too."""
-    grant(session, find_account(session, "lead.b").id, Role.HALL_ADMIN, utc_now())
+    account_id = find_account(session, "lead.b").id
+    grant(session, account_id, Role.HALL_ADMIN, utc_now())
+    authenticator.hand_out(session, account_id, utc_now())
 
 
 def test_the_file_waits_under_an_opaque_name_for_its_own_account_only(hall, keeper):

@@ -1,20 +1,23 @@
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from sqlalchemy import select, update
 
+from hallpanel.engine.audit import AuditEvent
 from hallpanel.engine.roles import Role
-from hallpanel.guard import sessions
-from hallpanel.guard.account import Account, disable
-from hallpanel.guard.granting import grant
+from hallpanel.guard import one_time, second_factor, sessions
+from hallpanel.guard.account import Account, RoleGrant, disable, end_sessions
+from hallpanel.guard.granting import grant, revoke
 from hallpanel.guard.sessions import SignInSession
 from tests.panel.door import (
     COOKIE,
     OTHER_PASSWORD,
     PASSWORD,
     account,
+    assert_only,
     at_work,
     browser,
     form_token,
@@ -26,6 +29,7 @@ from tests.panel.door import (
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
@@ -63,6 +67,26 @@ def test_under_tls_no_other_host_can_set_the_cookie_sess_4(make_app):
     for cookie in cookies.values():
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
         assert "Domain" not in cookie
+
+
+def test_under_tls_every_page_keeps_its_cookies_and_nothing_in_the_browser_sess_4(make_app):
+    app = make_app(HALLPANEL_TLS=True, SESSION_COOKIE_SECURE=True)
+    number = account(app, "mei", Role.HALL_ADMIN)
+    opened = at_work(app, lambda s: sessions.open_session(s, number, datetime.now(UTC)))
+    client, walked = app.test_client(), 0
+    client.set_cookie("__Host-hallpanel", opened)
+    for rule in app.url_map.iter_rules():
+        if "GET" not in rule.methods or rule.arguments or rule.endpoint.endswith("static"):
+            continue
+        page = client.get(rule.rule, base_url="https://localhost")
+        assert page.headers["Cache-Control"] == "no-store", rule.rule
+        assert "max-age=31536000" in page.headers["Strict-Transport-Security"]
+        for cookie in page.headers.getlist("Set-Cookie"):
+            assert cookie.startswith("__Host-"), rule.rule
+            assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+            assert "Domain" not in cookie
+        walked += page.status_code == 200
+    assert walked > 20
 
 
 def test_whoever_is_not_signed_in_is_asked_to_and_led_back(app, client):
@@ -202,12 +226,31 @@ def disable_by_hand(_client, app):
 
 
 def change_roles(_client, app):
-    at_work(app, lambda s: grant(s, number(s), Role.DIRECTOR, datetime.now(UTC)))
+    at_work(app, lambda s: grant(s, number(s), Role.DEPUTY, datetime.now(UTC)))
 
 
 def end_elsewhere(_client, app):
     other = browser(app)
     post(other, "/me/sessions/end-others/")
+
+
+def take_a_role_away(_client, app):
+    at_work(app, lambda s: revoke(s, s.scalars(select(RoleGrant)).one(), datetime.now(UTC)))
+
+
+def set_up_a_device(client, _app):
+    page = "/me/second-factor/"
+    secret = re.search(r'class="gate-key"[^>]*>([A-Z2-7 ]+)<', client.get(page).text)[1]
+    code = second_factor.code_at(secret.replace(" ", ""), datetime.now(UTC))
+    assert post(client, page, page, code=code).status_code == 303
+
+
+def give_a_new_start(_client, app):
+    at_work(app, lambda s: one_time.issue(s, number(s), datetime.now(UTC)))
+
+
+def end_as_security_administrator(_client, app):
+    assert at_work(app, lambda s: end_sessions(s, number(s), datetime.now(UTC))) == 1
 
 
 def number(session):
@@ -216,11 +259,22 @@ def number(session):
 
 @pytest.mark.parametrize(
     "ending",
-    [leave, change_password, disable_account, disable_by_hand, change_roles, end_elsewhere],
+    [
+        leave,
+        change_password,
+        set_up_a_device,
+        give_a_new_start,
+        disable_account,
+        disable_by_hand,
+        change_roles,
+        take_a_role_away,
+        end_elsewhere,
+        end_as_security_administrator,
+    ],
 )
 def test_a_copied_cookie_is_refused_by_every_process_afterwards_sess_1(processes, ending):
     one, other = processes
-    account(one)
+    account(one, "mei", Role.DIRECTOR)
     client = browser(one)
     stolen = session_id(client)
     assert is_in(one, stolen)
@@ -239,6 +293,59 @@ def test_a_session_left_alone_dies_after_half_an_hour_sess_3(processes, after, o
         clock.shift(after)
         assert is_in(other, stolen) is opens
         assert is_in(one, stolen) is opens
+
+
+@pytest.mark.parametrize(
+    "role", [Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR, Role.HALL_ADMIN], ids=str
+)
+@pytest.mark.parametrize(("after", "opens"), [(15 * MINUTE - SECOND, True), (15 * MINUTE, False)])
+def test_an_administrators_session_dies_after_a_quarter_of_an_hour_sess_3(
+    processes, role, after, opens
+):
+    one, other = processes
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(one, "mei", role)
+        stolen = session_id(browser(one))
+        clock.shift(after)
+        assert is_in(other, stolen) is opens
+        assert is_in(one, stolen) is opens
+
+
+@pytest.mark.parametrize("role", [Role.DIRECTOR, Role.AUDITOR], ids=str)
+def test_the_sixth_sign_in_ends_the_oldest_and_says_so_sess_3(processes, role):
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(processes[0], "mei", role)
+        ids = []
+        for turn in range(6):
+            client = browser(processes[turn % 2])
+            ids.append(session_id(client))
+            told = "signed in too often" in said(client)
+            assert told is (turn == 5)
+            clock.shift(MINUTE)
+        for app in processes:
+            assert [is_in(app, one) for one in ids] == [False, *[True] * 5]
+        assert "signed in too often" not in said(client)
+
+
+def said(client):
+    client.set_cookie("hallpanel_language", "en")
+    return client.get("/me/").text
+
+
+def test_of_sign_ins_at_once_five_stay_sess_3(processes):
+    account(processes[0])
+    start, clients = threading.Barrier(8), [processes[i % 2].test_client() for i in range(8)]
+
+    def come(client):
+        start.wait()
+        sign_in(client)
+
+    crowd = [threading.Thread(target=come, args=(client,)) for client in clients]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert sum(is_in(processes[0], session_id(client)) for client in clients) == 5
 
 
 def test_a_session_in_use_dies_after_twelve_hours_sess_3(processes):
@@ -345,19 +452,47 @@ def test_every_form_wants_a_token_inp_3(app):
 def test_a_given_password_opens_only_the_page_that_changes_it_auth_9(app):
     account(app, "mei", Role.DIRECTOR, must_change_password=True)
     client = browser(app)
-    for rule in app.url_map.iter_rules():
-        if "GET" in rule.methods and not rule.arguments and not rule.endpoint.endswith("static"):
-            answer = client.get(rule.rule)
-            if answer.status_code == 200:
-                assert rule.rule in ("/me/", "/healthz")
-            else:
-                assert answer.status_code == 303, rule.rule
-    assert 'name="old"' in client.get("/me/").text
-    assert post(client, "/me/sessions/end-others/").status_code == 403
+    assert_only(client, app, "/me/password/")
+    assert 'name="old"' in client.get("/me/password/").text
     form = {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
-    assert post(client, "/me/password/", **form).location == "/me/"
+    assert post(client, "/me/password/", "/me/password/", **form).location == "/"
     assert client.get("/me/").status_code == 200
     assert "end-others" in browser_twice(app, client)
+
+
+def test_an_old_password_is_changed_at_the_next_request_in_djbh3_auth_3(make_app):
+    asks, does_not = make_app(), make_app(HALLPANEL_PASSWORD_PROFILE="nist")
+    with time_machine.travel(NOON, tick=False) as clock:
+        account(asks)
+        clock.shift(90 * DAY - MINUTE)
+        client = browser(asks)
+        assert client.get("/me/").status_code == 200
+        clock.shift(MINUTE)
+        assert is_in(does_not, session_id(client))
+        assert client.get("/me/").location == "/me/password/"
+        assert_only(client, asks, "/me/password/")
+        form = {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
+        assert post(client, "/me/password/", "/me/password/", **form).location == "/"
+        assert client.get("/me/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("profile", "word", "taken"),
+    [
+        ("djbh3", "rain on the window", False),
+        ("djbh3", "Rain on 9", False),
+        ("djbh3", "Rain on 99", True),
+        ("nist", "rain on the window", True),
+        ("nist", "Rain on 99", False),
+    ],
+)
+def test_the_setting_chooses_what_a_password_must_be_auth_3(make_app, profile, word, taken):
+    app = make_app(HALLPANEL_PASSWORD_PROFILE=profile)
+    account(app)
+    client = browser(app)
+    answer = post(client, "/me/password/", old=PASSWORD, new=word, again=word)
+    assert (answer.status_code == 303) is taken
+    assert ("field-wrong" in answer.text) is not taken
 
 
 def browser_twice(app, client):
@@ -375,6 +510,45 @@ def test_my_page_shows_my_roles_and_my_sessions(app):
     page = client.get("/me/").text
     assert "Firefox · Windows · 127.0.0.1" in page
     assert page.count('name="id"') == 1
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"
+
+
+def stranger_with(app, stolen, agent, address):
+    """A browser elsewhere that holds a copied id."""
+    client = app.test_client()
+    client.environ_base.update(HTTP_USER_AGENT=agent, REMOTE_ADDR=address)
+    client.set_cookie(COOKIE, stolen)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("agent", "address", "opens"),
+    [
+        (FIREFOX, "10.1.2.3", True),
+        (FIREFOX, "10.1.2.77", True),
+        (FIREFOX, "10.1.3.3", False),
+        (FIREFOX, "fd00::1", False),
+        (FIREFOX.replace("140", "141"), "10.1.2.3", False),
+        ("curl/8", "10.1.2.3", False),
+    ],
+)
+def test_a_session_used_from_elsewhere_ends_with_one_alarm_sess_5(processes, agent, address, opens):
+    one, other = processes
+    account(one)
+    mine = one.test_client()
+    mine.environ_base.update(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="10.1.2.3")
+    sign_in(mine)
+    for app in (other, one, other):
+        thief = stranger_with(app, session_id(mine), agent, address)
+        assert (thief.get("/me/").status_code == 200) is opens
+    assert (mine.get("/me/").status_code == 200) is opens
+    alarms = at_work(one, lambda s: s.scalars(select(AuditEvent.reason).where(ANOMALY)).all())
+    assert len(alarms) == (0 if opens else 1)
+
+
+ANOMALY = AuditEvent.action == "session_anomaly"
 
 
 def test_i_end_my_session_on_another_device_sess_3(processes):
