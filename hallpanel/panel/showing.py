@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import url_for
 
+from hallpanel.engine import masking
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
@@ -97,6 +98,8 @@ def shown(declared: Field, value: Any) -> str:
     """A value of a field in the reader's words; an empty one is an empty text."""
     if value is None or value == "":
         return ""
+    if declared.mask is not None:
+        return masking.masked(declared.mask, value)
     match declared.kind:
         case Kind.CHOICE:
             return choice_word(declared, value)
