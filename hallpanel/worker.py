@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import lease, outbox, sweep
+from hallpanel.engine import lease, outbox, store, sweep
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.outbox import Channel
 
@@ -44,6 +45,9 @@ class Worker:
         with self.open_session() as session:
             delivered = outbox.deliver(session, utc_now(), self.channels)
             session.rollback()
+            bind = session.get_bind()
+        if isinstance(bind, Engine):
+            store.fold_log(bind)
         log.info(
             "swept: %s transitions, %s warnings, %s reminders, %s chores; sent: %s, failed: %s",
             swept.transitions,

@@ -140,3 +140,14 @@ def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("reading")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def fold_log(engine: Engine) -> None:
+    """Bring SQLite's log into its file and empty it: deleted values are then in neither (PII-5).
+
+    Whoever still reads keeps the log as it is; then the next time does it.
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
