@@ -85,7 +85,18 @@ class Reading:
             return relation == "id"
         if self._states[relation] == frozenset():
             return False
-        return not inner or Reading(self._target(relation), self.actor).shows(inner)
+        return not inner or self._shows_inner(relation, inner)
+
+    def _shows_inner(self, relation: str, inner: str) -> bool:
+        if self.entity.fields()[relation].kind is not Kind.RELATION:
+            return False
+        target = self._target(relation)
+        hidden = Reading(target, self.actor)._states.get(inner) == frozenset()
+        return inner in target.fields() and not hidden
+
+    def hides(self, name: str) -> bool:
+        """Whether a name is that of a fact which the person does not read."""
+        return name.partition(".")[0] in self._states and not self.shows(name)
 
     def finds(self, name: str) -> bool:
         """Whether records may be filtered, searched and ordered by it: it is read in all states."""
@@ -94,7 +105,11 @@ class Reading:
             return relation == "id"
         if self._states[relation] is not None:
             return False
-        return not inner or Reading(self._target(relation), self.actor).finds(inner)
+        if not inner:
+            return True
+        if self.entity.fields()[relation].kind is not Kind.RELATION:
+            return False
+        return Reading(self._target(relation), self.actor).finds(inner)
 
     def reads(self, name: str, state: Any) -> bool:
         """Whether it is read in a record of this state."""

@@ -135,7 +135,7 @@ class EntityView(ModelView):
             page.new_url = url_for(".create_view")
             page.new_label = _("New: %(thing)s", thing=translate(self.entity.label))
         if self.may("export"):
-            page.export_urls = exporting.urls(self.entity)
+            page.export_urls = exporting.urls(self.entity, maker.args)
         if self.may("imports"):
             page.import_url = url_for(".import_view")
         if self.entity.calendar_view is not None:

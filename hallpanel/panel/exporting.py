@@ -62,9 +62,9 @@ class Table:
     reason: str | None = None
 
 
-def urls(entity: type[Regulated]) -> list[tuple[str, str]]:
+def urls(entity: type[Regulated], args: MultiDict[str, str]) -> list[tuple[str, str]]:
     """The files of the present list: with its search, filters, order and columns."""
-    pairs = [(n, v) for n, v in request.args.items(multi=True) if n not in OF_THE_PAGE and v]
+    pairs = [(n, v) for n, v in args.items(multi=True) if n not in OF_THE_PAGE and v]
     kept: dict[str, Any] = MultiDict(pairs).to_dict(flat=False)
     endpoint = f"{entity.__tablename__}.export"
     labels = {"xlsx": _("Excel (xlsx)"), "csv": _("Text (csv)")}

@@ -184,6 +184,18 @@ def chosen_columns(reading: facts.Reading, args: MultiDict[str, str]) -> tuple[s
     return shown_ or tuple(name for name in declared if name in able)
 
 
+def readable_args(reading: facts.Reading, args: MultiDict[str, str]) -> MultiDict[str, str]:
+    """What an address asks, without what it asks of facts that its reader does not read."""
+
+    def tells(name: str, value: str) -> bool:
+        if name in ("columns", "sort"):
+            return not reading.hides(value.removeprefix("-"))
+        condition = condition_of(name, value)
+        return condition is None or not reading.hides(condition.field)
+
+    return MultiDict((n, v) for n, v in args.items(multi=True) if tells(n, v))
+
+
 def listable(reading: facts.Reading) -> list[str]:
     """Every column that a list may show: the declared ones first, then the other short facts."""
     declared = list(reading.entity.list_view.columns)
@@ -201,9 +213,10 @@ class ListPageMaker:
     def __init__(self, entity: type[Regulated], actor: Actor) -> None:
         self.entity, self.actor = entity, actor
         self.table = entity.__tablename__
-        self.asked = read_asked(request.args)
         self.reading = facts.Reading(entity, actor)
-        self.columns = chosen_columns(self.reading, request.args)
+        self.args = readable_args(self.reading, request.args)
+        self.asked = read_asked(self.args)
+        self.columns = chosen_columns(self.reading, self.args)
         self.edits = InlineEdits(entity, actor, self.columns)
         self.listing = Listing(
             entity, self.asked, self.columns, reader=actor, besides=tuple(self._decisive())
@@ -263,7 +276,7 @@ class ListPageMaker:
         """This list's address without the page, with some parameters dropped or changed."""
         kept = [
             (name, value)
-            for name, value in request.args.items(multi=True)
+            for name, value in self.args.items(multi=True)
             if name not in ("after", "before", "exact", *changes)
             and not any(name == d or (d.endswith(".") and name.startswith(d)) for d in drop)
             and not (without and without == condition_of(name, value))
@@ -275,7 +288,7 @@ class ListPageMaker:
 
     def _hidden(self) -> list[tuple[str, str]]:
         keep = ("sort", "columns", "size")
-        return [(n, v) for n, v in request.args.items(multi=True) if n in keep and v]
+        return [(n, v) for n, v in self.args.items(multi=True) if n in keep and v]
 
     def _narrowed(self) -> bool:
         return bool(self.asked.search or self.asked.conditions)
