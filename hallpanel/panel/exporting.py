@@ -21,6 +21,7 @@ from hallpanel.engine.clock import HALL_ZONE
 from hallpanel.engine.entity import Regulated
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.listing import Listing
+from hallpanel.engine.masking import Mask, masked
 from hallpanel.engine.natural_key import has_natural_key, natural_key
 from hallpanel.engine.personal import EXPORTED_AT_ONCE
 from hallpanel.engine.scope import Actor
@@ -208,8 +209,11 @@ def _note(
         "format": export_type,
         "rows": table.count,
         "columns": list(columns),
-        "search": maker.asked.search or None,
-        "filters": [f"{one.parameter}={one.value}" for one in maker.asked.conditions],
+        "search": _told(maker, maker.entity.list_view.search, maker.asked.search) or None,
+        "filters": [
+            f"{one.parameter}={_told(maker, (one.field,), one.value)}"
+            for one in maker.asked.conditions
+        ],
         "sort": maker.asked.sort,
     }
     with PanelSession(db) as session:
@@ -224,6 +228,13 @@ def _note(
         event = audit.Event("export", table_name=maker.table, after=asked, reason=table.reason)
         audit.record(session, replace(event, clause=maker.entity.clause))
         session.commit()
+
+
+def _told(maker: ListPageMaker, names: tuple[str, ...], typed: str) -> str:
+    """What was typed to find a file's rows; of a masked fact not even the book says it."""
+    found = (facts.innermost(maker.entity, name) for name in names)
+    discreet = any(one is not None and one.mask is not None for one in found)
+    return masked(Mask.NOTHING, typed) if discreet else typed
 
 
 # csv
