@@ -64,9 +64,16 @@ class Reading:
     def __init__(self, entity: type[Regulated], actor: Actor) -> None:
         self.entity, self.actor = entity, actor
         self._states = {
-            name: None if actor is SYSTEM else allowed(declared.read, actor.reachable_roles)
+            name: None if actor is SYSTEM else self._read_in(declared)
             for name, declared in entity.fields().items()
         }
+
+    def _read_in(self, declared: Field) -> Allowed:
+        """The states in which it is read; None where that is all there are."""
+        states = allowed(declared.read, self.actor.reachable_roles)
+        workflow = self.entity.workflow
+        every = {state.value for state in type(workflow.initial)} if workflow else set()
+        return None if states and states >= every else states
 
     @property
     def fields(self) -> dict[str, Field]:

@@ -144,7 +144,7 @@ def test_equal_values_have_one_keyed_word_in_their_column_pii_4(ring, tmp_path):
 def test_a_sealed_fact_is_nowhere_in_the_database_pii_4(callers, engine, session, tmp_path):
     for number in range(20):
         make(session, callers, f"C{number}")
-    one = session.scalars(select(callers.__table__.c.id)).first()
+    one = session.connection().scalar(select(callers.__table__.c.id))
     with at_desk(session, SYSTEM, utc_now()):
         record = records.find(session, callers, one)
         assert record.identity.plain == CANARY
@@ -170,9 +170,8 @@ def files(engine):
 def test_swapped_ciphertexts_of_two_rows_are_refused_pii_4(callers, session):
     one, other = make(session, callers, "C1"), make(session, callers, "C2", identity=CANARY[::-1])
     table = callers.__table__
-    stored = dict(
-        session.connection().execute(select(table.c.id, table.c.identity_sealed)).tuples().all()
-    )
+    found = session.connection().execute(select(table.c.id, table.c.identity_sealed)).all()
+    stored = {row.id: row.identity_sealed for row in found}
     for key, value in ((one, stored[other]), (other, stored[one])):
         changed = update(table).where(table.c.id == key).values(identity_sealed=value)
         session.connection().execute(changed)
