@@ -78,9 +78,9 @@ def test_a_new_key_writes_and_old_values_are_written_anew_pii_4(panel):
 
 def test_an_altered_value_stops_the_rotation_with_a_sentence_pii_4(panel):
     keep(panel)
-    table = Base.metadata.tables["caller"]
+    table, altered = Base.metadata.tables["caller"], f"{stored(panel)[:-4]}AAAA"
     with panel.app_context(), db.engine.begin() as connection:
-        connection.execute(table.update().values(identity_sealed=f"{stored(panel)[:-4]}AAAA"))
+        connection.execute(table.update().values(identity_sealed=altered))
     typed(panel, "keys", "new")
     ended = typed(panel, "keys", "rotate")
     assert ended.exit_code == 1

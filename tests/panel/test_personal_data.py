@@ -93,11 +93,15 @@ def sheets(data):
     ]
 
 
-def said(answer):
-    """All that an answer says: its head, and its body whatever it is."""
+def body_of(answer):
+    """What stands in an answer, whatever it is."""
     body = answer.get_data()
-    text = "\n".join(sheets(body)) if body[:2] == b"PK" else body.decode("utf-8", "replace")
-    return f"{answer.headers}\n{text}"
+    return "\n".join(sheets(body)) if body[:2] == b"PK" else body.decode("utf-8", "replace")
+
+
+def said(answer):
+    """All that an answer says: its head and its body."""
+    return f"{answer.headers}\n{body_of(answer)}"
 
 
 def ways(hall):
