@@ -367,7 +367,17 @@ def entity_form(
     made["groups"] = _grouped(declared)
     made["kept"] = frozenset(kept)
     form_class = type(f"{entity.__name__}Form", (DeclaredForm,), made)
-    return _settled(form_class(obj=record, data=defaults))
+    return _settled(form_class(obj=record and _Facts(record), data=defaults))
+
+
+class _Facts:
+    """A record as its form reads it; a sealed fact that does not open is no error there."""
+
+    def __init__(self, record: Regulated) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        return value_of(self._record, name)
 
 
 def _kept(declared: list[Field], record: Regulated | None) -> dict[str, str]:

@@ -411,9 +411,8 @@ def test_a_right_and_a_wrong_guess_of_a_hidden_fact_find_the_same_az_5(visits):
     ]
     assert all(order == orders[0] for order in orders)
     assert visitor.get("/admin/caller/ajax/lookup/?name=backer&query=").status_code == 404
-    assert "ZEBRA" not in visitor.get("/search/?q=ZEBRA").text.replace('value="ZEBRA"', "").replace(
-        "“ZEBRA”", ""
-    )
+    found = [visitor.get(f"/search/?q={guess}").text for guess in ("ZEBRA", "LION")]
+    assert strip(found[0].replace("ZEBRA", "?")) == strip(found[1].replace("LION", "?"))
 
 
 def test_a_fact_that_is_read_in_one_state_only_is_empty_in_the_others_az_5(visits):
