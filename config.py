@@ -31,7 +31,9 @@ SHORTEST_KEEPING, LONGEST_KEEPING = 190, 36500  # days for which the audit is ke
 NAMES = (
     "HALLPANEL_ANCHOR_FOLDER",
     "HALLPANEL_AUDIT_DAYS",
+    "HALLPANEL_CIPHER",
     "HALLPANEL_DATABASE_URL",
+    "HALLPANEL_DATA_KEY_FILE",
     "HALLPANEL_DEMO_PASSWORD",
     "HALLPANEL_DEMO_TOTP",
     "HALLPANEL_DIGEST",
@@ -69,7 +71,8 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "DEBUG": False,  # whatever FLASK_DEBUG says: no error page with code reaches the hall
         "SECRET_KEY": _secret_key(asked, instance),
         "SQLALCHEMY_DATABASE_URI": _database_url(asked, instance),
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+        # What is stored is not repeated where an error of the database is logged.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
         "BABEL_DEFAULT_LOCALE": _choice(asked, "HALLPANEL_LOCALE", LOCALES),
         "BABEL_DEFAULT_TIMEZONE": "Asia/Shanghai",
         "BOOTSTRAP_SERVE_LOCAL": True,
@@ -93,6 +96,8 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "HALLPANEL_DIGEST": _choice(asked, "HALLPANEL_DIGEST", DIGESTS),
         "HALLPANEL_OWNER_URL": _owner_url(asked),
         "HALLPANEL_PASSWORD_PROFILE": _choice(asked, "HALLPANEL_PASSWORD_PROFILE", PROFILES),
+        "HALLPANEL_CIPHER": _choice(asked, "HALLPANEL_CIPHER", ("aes", "sm4")),
+        "HALLPANEL_DATA_KEY_FILE": _data_key_file(asked, instance),
         "HALLPANEL_PROXIES": _number(asked, "HALLPANEL_PROXIES", 0, 0, 9),
         "HALLPANEL_DEMO_PASSWORD": _demo_password(asked),
         "HALLPANEL_DEMO_TOTP": _demo_totp(asked),
@@ -182,6 +187,17 @@ def _write_once(path: Path, text: str) -> None:
         pass  # another process of this first start was faster; its key holds
     finally:
         os.unlink(draft)
+
+
+def _data_key_file(asked: Asked, instance: Path) -> Path:
+    """Where the keys of sealed facts are: not in the database, and best on another disk."""
+    name = "HALLPANEL_DATA_KEY_FILE"
+    path = Path(asked.get(name, instance / "data-keys")).absolute()
+    if not path.parent.is_dir():
+        raise SettingError(
+            name, f"there is no folder {path.parent}", "Make the folder, or name another file."
+        )
+    return path
 
 
 def _database_url(asked: Asked, instance: Path) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy import make_url
 
 import config
 from hallpanel import cli, panel, rulebook
-from hallpanel.engine import audit, check
+from hallpanel.engine import audit, check, sealing
 from hallpanel.engine.entity import REGISTRY
+from hallpanel.engine.sealing import Cipher
 from hallpanel.engine.store import prepare_engine
 from hallpanel.panel import language, security, sign_in
 from hallpanel.panel.extensions import bootstrap, db, migrate
@@ -30,6 +31,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app = Flask("hallpanel", template_folder="panel/templates", static_folder="panel/static")
     app.config.from_mapping(config.settings(os.environ) if settings is None else settings)
     open_store(app)
+    open_keys(app)
     load_rulebook()
     check.raise_first(REGISTRY.values(), clause_ids())
     security.init_app(app)
@@ -50,6 +52,11 @@ def open_store(app: Flask) -> None:
         digest = app.config.get("HALLPANEL_DIGEST", audit.ALGORITHM)
         db.engine.update_execution_options(**{audit.DIGEST: digest})
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
+
+
+def open_keys(app: Flask) -> None:
+    """Open the keys of sealed facts; the first start makes them."""
+    sealing.use(app.config["HALLPANEL_DATA_KEY_FILE"], Cipher(app.config["HALLPANEL_CIPHER"]))
 
 
 def own_file(uri: str) -> None:

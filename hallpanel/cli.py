@@ -22,10 +22,21 @@ from sqlalchemy import URL, create_engine, inspect, make_url, select, update
 from sqlalchemy.orm import Session
 
 from hallpanel import backup, demonstration, deploy_check, seeding
-from hallpanel.engine import audit, audit_anchor, audit_archive, check, records, sweep, wall
+from hallpanel.engine import (
+    audit,
+    audit_anchor,
+    audit_archive,
+    check,
+    records,
+    rekeying,
+    sealing,
+    sweep,
+    wall,
+)
 from hallpanel.engine.clock import HALL_ZONE, utc_now
 from hallpanel.engine.entity import REGISTRY
-from hallpanel.engine.errors import Refusal
+from hallpanel.engine.errors import Refusal, SettingError
+from hallpanel.engine.personal import personal_table
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.signing import SigningKey
@@ -50,6 +61,7 @@ DEMO_BEGUN = "demo-begun"
 SIGNS_IN_WITH = "{} signs in with {} once, within 24 hours, and then chooses a password."
 
 commands = AppGroup()
+keys_commands = AppGroup("keys", help="The keys of sealed facts, which no backup holds.")
 audit_commands = AppGroup("audit", help="Is the audit book as it was written?")
 hall_commands = AppGroup("hall", help="What a hall begins with.")
 account_commands = AppGroup("account", help="Accounts of this installation.")
@@ -57,7 +69,7 @@ account_commands = AppGroup("account", help="Accounts of this installation.")
 
 def init_app(app: Flask) -> None:
     """Add the commands."""
-    for group in (audit_commands, hall_commands, account_commands):
+    for group in (audit_commands, hall_commands, account_commands, keys_commands):
         app.cli.add_command(group)
     for command in commands.commands.values():
         app.cli.add_command(command)
@@ -268,8 +280,12 @@ def _id_of(session: Session, table: str, key: str, value: str) -> int:
 
 @commands.command("check")
 @click.option("--deploy", is_flag=True, help="Also whether this installation may serve a hall.")
-def check_command(*, deploy: bool) -> None:
+@click.option("--personal", is_flag=True, help="Only list the personal data, why and how long.")
+def check_command(*, deploy: bool, personal: bool) -> None:
     """Check the declarations and, with --deploy, the installation; end with 1 if one is wrong."""
+    if personal:
+        click.echo(personal_table(REGISTRY.values()))
+        return
     wrong: list[Any] = list(check.errors(list(REGISTRY.values()), rulebook_table.clause_ids()))
     if deploy:
         with desk() as session:
@@ -341,6 +357,32 @@ def _run_each(interval: timedelta, app: Flask, worker: Worker) -> None:
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, lambda *_: scheduler.shutdown(wait=False))
     scheduler.start()
+
+
+# the keys of sealed facts
+
+
+@keys_commands.command("new")
+def new_key() -> None:
+    """Add a key, which writes from now on; the older ones go on reading."""
+    try:
+        added = sealing.ring().add()
+    except SettingError as error:
+        fail(error)
+    with desk() as session:
+        audit.record(session, audit.Event("new_key", after={"key": added}))
+        session.commit()
+    click.echo(f"Key {added} writes from now on. Keep a copy of {sealing.ring().path} in a safe.")
+
+
+@keys_commands.command("rotate")
+def rotate_keys() -> None:
+    """Write what is under older keys anew, while the panel goes on serving; may be cut off."""
+    try:
+        written = rekeying.rotate(desk, list(REGISTRY.values()))
+    except sealing.Unreadable as error:
+        fail(error)
+    click.echo(f"{written} values are under key {sealing.ring().newest} now.")
 
 
 # the audit book

@@ -184,6 +184,8 @@ def _private(settings: Settings) -> Iterator[Path]:
     instance = Path(settings["HALLPANEL_INSTANCE"])
     yield instance
     yield from (instance / name for name in PRIVATE)
+    if settings.get("HALLPANEL_DATA_KEY_FILE"):
+        yield Path(settings["HALLPANEL_DATA_KEY_FILE"])
     url = make_url(settings["SQLALCHEMY_DATABASE_URI"])
     if url.get_backend_name() == "sqlite":
         yield from (Path(f"{url.database}{part}") for part in ("", "-wal", "-shm"))

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import audit_anchor, lease, outbox, sweep
+from hallpanel.engine import audit_anchor, lease, outbox, store, sweep
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.outbox import Channel
 from hallpanel.engine.signing import SigningKey
@@ -60,6 +61,9 @@ class Worker:
         with self.open_session() as session:
             delivered = outbox.deliver(session, utc_now(), self.channels)
             session.rollback()
+            bind = session.get_bind()
+        if isinstance(bind, Engine):
+            store.fold_log(bind)
         self._anchor()
         log.info(
             "swept: %s transitions, %s warnings, %s reminders, %s chores; sent: %s, failed: %s",

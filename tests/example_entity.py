@@ -15,6 +15,7 @@ from hallpanel.engine.entity import (
     column,
     related,
 )
+from hallpanel.engine.personal import NOBODY
 from hallpanel.engine.roles import Role
 from hallpanel.engine.who import Holds, OwnerMay
 from hallpanel.engine.words import _l
@@ -36,7 +37,7 @@ class LostItem(Regulated):
     state_words = {"kept": _l("Kept"), "fetched": _l("Fetched"), "handed_on": _l("Handed on")}
 
     finder: Mapped[Staff] = related(_l("Finder"), filter=True, form=False)
-    what: Mapped[str] = column(_l("What"), secrecy=Secrecy.INTERNAL, filter=True)
+    what: Mapped[str] = column(_l("What"), secrecy=Secrecy.INTERNAL, filter=True, personal=NOBODY)
     found_on: Mapped[date] = column(_l("Found on"), filter=True)
 
     workflow = Workflow(

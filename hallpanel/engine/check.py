@@ -1,10 +1,10 @@
 """Declarations are checked before the panel serves anyone: a wrong one stops the start."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from hallpanel.engine.clocks import BIRTH
-from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.entity import REGISTRY, Field, FieldRule, Kind, Regulated, Secrecy
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.roles import Reach
 from hallpanel.engine.who import ApproverMay, Either, OwnerMay, PartyMay, Who
@@ -160,6 +160,145 @@ def _unclassified(entity: Entity) -> Iterator[DeclarationError]:
                 entity,
                 f"column {name!r} is free text and does not say how secret it is",
                 "set secrecy=Secrecy.PUBLIC, INTERNAL, SENSITIVE or SECRET",
+            )
+
+
+def _without_purpose(entity: Entity) -> Iterator[DeclarationError]:
+    """A text that not everybody may read may be about a person: it says why, or that it is not."""
+    for name, declared in entity.fields().items():
+        is_text = declared.kind in (Kind.TEXT, Kind.LONG_TEXT)
+        open_to_all = declared.secrecy in (None, Secrecy.PUBLIC)
+        if is_text and not open_to_all and declared.personal is None:
+            yield _error(
+                "E22",
+                entity,
+                f"column {name!r} may hold personal data and says neither its purpose nor how long "
+                "it is kept",
+                "set personal=Personal(_l(…), Years(…)), or personal=NOBODY",
+            )
+
+
+def _badly_sealed(entity: Entity) -> Iterator[DeclarationError]:
+    """What a database cannot do with ciphertext is not declared of it."""
+    listed = {*entity.list_view.search, *(name.lstrip("-") for name in entity.list_view.order)}
+    for name, declared in entity.fields().items():
+        masked_as_text = declared.kind in (Kind.TEXT, Kind.LONG_TEXT)
+        if declared.mask is not None and not masked_as_text:
+            yield _error(
+                "E23", entity, f"column {name!r} is masked and no text", "declare it as a text"
+            )
+        if declared.mask is not None and declared.inline:
+            yield _error(
+                "E23", entity, f"column {name!r} is masked and edited in the list", "drop inline"
+            )
+        if declared.searchable and not declared.sealed:
+            yield _error(
+                "E23",
+                entity,
+                f"column {name!r} is searchable by its keyed word and not sealed",
+                "set sealed=True, or filter=True instead",
+            )
+        if not declared.sealed:
+            continue
+        own = entity.__mapper__.columns[declared.column]
+        for wrong, what in (
+            (not masked_as_text, "is no text"),
+            (declared.mask is None, "has no mask"),
+            (declared.filter or declared.inline, "cannot be filtered by its parts, nor inline"),
+            (own.unique or own.index, "cannot be unique or indexed"),
+            (name in listed or name == entity.title, "cannot be searched, ordered by, or a title"),
+        ):
+            if wrong:
+                yield _error(
+                    "E23",
+                    entity,
+                    f"sealed column {name!r} {what}",
+                    "a sealed fact is a text with personal=Personal(…, shown=Mask.…); "
+                    "searchable=True finds it by its whole value",
+                )
+
+
+def _wrong_rules(entity: Entity) -> Iterator[DeclarationError]:
+    """A rule about a fact names roles that read the record, and states that it has."""
+    for name, declared in entity.fields().items():
+        for what, rule in (("read", declared.read), ("write", declared.write)):
+            for problem in _rule_problems(entity, rule):
+                yield _error(
+                    "E24",
+                    entity,
+                    f"who may {what} {name!r}: {problem}",
+                    "name roles of access.read, and states of the entity",
+                )
+        for role in declared.unmask:
+            if role not in entity.access.read or declared.mask is None:
+                yield _error(
+                    "E24",
+                    entity,
+                    f"role {role.value!r} may unmask {name!r}, which it does not read masked",
+                    "add the role to access.read, and shown=Mask.… to the fact",
+                )
+        if declared.read is not None and name in (entity.title, "state", "unit", entity.owner):
+            yield _error(
+                "E24",
+                entity,
+                f"{name!r} names the record or says whose it is, and is hidden from some",
+                "leave read= out, and narrow access.read instead",
+            )
+
+
+def _rule_problems(entity: Entity, rule: FieldRule | None) -> Iterator[str]:
+    for role in rule or ():
+        if role not in entity.access.read:
+            yield f"role {role.value!r} does not read the record"
+    states = type(entity.workflow.initial) if entity.workflow else None
+    for role, wanted in rule.items() if isinstance(rule, Mapping) else ():
+        for state in wanted:
+            if states is None or not isinstance(state, states):
+                yield f"{state!r} of role {role.value!r} is no state of it"
+
+
+def _badly_secluded(entity: Entity) -> Iterator[DeclarationError]:
+    """A secluded record is not told of by another one, nor by what only one may have."""
+    fields = entity.fields()
+    for path in entity.conflicted:
+        relation, _dot, rest = path.partition(".")
+        declared = fields.get(relation)
+        target = declared.target if declared else None
+        if rest and target in REGISTRY:
+            inner = REGISTRY[str(target)].fields().get(rest)
+            target = inner.target if inner else None
+        if target != "staff":
+            yield _error(
+                "E25",
+                entity,
+                f"{path!r} is named in conflicted and leads to no member of staff",
+                "name relations to staff, or to a record with one: 'complaint.accused'",
+            )
+    if entity.conflicted and not entity.secluded:
+        yield _error("E25", entity, "it has conflicted and is not secluded", "set secluded = True")
+    columns = entity.__mapper__.columns
+    single = [n for n, one in fields.items() if columns[one.column].unique and n != "number"]
+    if entity.secluded and (entity.unique_together or single):
+        yield _error(
+            "E25",
+            entity,
+            "its refusal of a second record would tell of the first",
+            "a secluded entity has no unique facts but its number",
+        )
+    yield from _told_by(entity)
+
+
+def _told_by(entity: Entity) -> Iterator[DeclarationError]:
+    for name, declared in entity.fields().items():
+        target = REGISTRY.get(str(declared.target))
+        if target is None or not target.secluded:
+            continue
+        if not entity.secluded or set(entity.access.read) - set(target.access.read):
+            yield _error(
+                "E25",
+                entity,
+                f"relation {name!r} would show a secluded record to those who do not read it",
+                "let the secluded entity refer to this one, and not the other way round",
             )
 
 
@@ -343,4 +482,8 @@ CHECKS: tuple[Check, ...] = (
     _unreadable,
     _nobody_named,
     _unit_unknown,
+    _without_purpose,
+    _badly_sealed,
+    _wrong_rules,
+    _badly_secluded,
 )

@@ -32,12 +32,15 @@ from sqlalchemy.orm import (
     relationship,
 )
 
-from hallpanel.engine import scope
+from hallpanel.engine import scope, seclusion
 from hallpanel.engine.approval import LADDER
 from hallpanel.engine.errors import DeclarationError, Refusal
 from hallpanel.engine.exact import Exact
+from hallpanel.engine.masking import DiscreetText, Mask
+from hallpanel.engine.personal import NOBODY, Impersonal, Personal
 from hallpanel.engine.roles import ROLE_LABELS, Reach, Role
 from hallpanel.engine.scope import Actor
+from hallpanel.engine.sealed_fact import SealedFact, keep_discreet, new_row_key
 from hallpanel.engine.store import Base, UtcDateTime, enum_by_value
 from hallpanel.engine.words import STATES, Phrase, _l
 
@@ -117,6 +120,31 @@ class Field:
     length: int | None = None
     places: int = 2
     least: int | None = None
+    personal: Personal | Impersonal | None = None
+    sealed: bool = False
+    searchable: bool = False
+    read: "FieldRule | None" = None
+    write: "FieldRule | None" = None
+
+    @property
+    def mask(self) -> Mask | None:
+        """Under which mask everybody reads it, if it has one."""
+        return self.personal.shown if isinstance(self.personal, Personal) else None
+
+    @property
+    def unmask(self) -> tuple[Role, ...]:
+        """The roles that may read it whole, for a reason."""
+        return self.personal.unmask if isinstance(self.personal, Personal) else ()
+
+    @property
+    def index_column(self) -> str:
+        """The attribute with the keyed word by which a sealed fact is found."""
+        return f"{self.name}_index"
+
+
+StatesOf = Mapping[Role, tuple[StrEnum, ...]]
+FieldRule = tuple[Role, ...] | StatesOf
+"""Which roles: `(Role.LEAD,)` in every state, `{Role.STAFF: (State.PUBLISHED,)}` in some only."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +177,19 @@ def column(
     unique: bool = False,
     index: bool = False,
     default: Any = None,
+    personal: Personal | Impersonal | None = None,
+    sealed: bool = False,
+    searchable: bool = False,
+    read: FieldRule | None = None,
+    write: FieldRule | None = None,
 ) -> Any:
     """Declare a fact: its label, how it is shown, and how secret it is.
 
     `form=False` is for facts that the rules write, not people. `inline` may be edited in the list.
     `labels` are the words of a choice's values. `length` is for short text, `places` for decimals,
-    `least` for figures that must not be smaller.
+    `least` for figures that must not be smaller. `personal` says why a fact about a person is kept,
+    or NOBODY. `sealed` facts are stored encrypted; `searchable` ones are found when typed whole.
+    `read` and `write` are the roles, and their states, where not all who reach the record may.
     """
     settings = {
         "kind": kind,
@@ -168,6 +203,11 @@ def column(
         "length": length,
         "places": places,
         "least": least,
+        "personal": personal,
+        "sealed": sealed,
+        "searchable": searchable,
+        "read": read,
+        "write": write,
     }
     sql_type = (Text(),) if kind is Kind.LONG_TEXT else ()
     return _traced(
@@ -192,9 +232,12 @@ def related(
     hint: Phrase | None = None,
     group: Phrase | None = None,
     unique: bool = False,
+    read: FieldRule | None = None,
+    write: FieldRule | None = None,
 ) -> Any:
     """Declare a reference to another entity; the annotation `Mapped[LeaveType]` says which."""
-    settings = {"filter": filter, "form": form, "hint": hint, "group": group}
+    settings: dict[str, Any] = {"filter": filter, "form": form, "hint": hint, "group": group}
+    settings |= {"read": read, "write": write}
     return _Related(label, unique, settings)
 
 
@@ -285,6 +328,9 @@ class Regulated(Base):
     owner: ClassVar[str | None] = None
     parties: ClassVar[tuple[str, ...]] = ()
     parties_while: ClassVar[tuple[StrEnum, ...] | None] = None  # the states they read it in; all
+    secluded: ClassVar[bool] = False
+    conflicted: ClassVar[tuple[str, ...]] = ()
+    implicates_leads: ClassVar["Callable[[Any], ColumnElement[bool]] | None"] = None
     retires: ClassVar[bool] = False
     approval: ClassVar[bool] = False
     access: ClassVar[Access]
@@ -317,6 +363,7 @@ class Regulated(Base):
         unit: Any
         unit_id: Any
         retired_on: Any
+        row_key: Any
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -334,6 +381,7 @@ class Regulated(Base):
         _check_declaration(cls)
         _build(cls)
         super().__init_subclass__(**kwargs)
+        keep_discreet(cls, FIELDS[cls].values())
         REGISTRY[cls.__tablename__] = cls
         scope.protect(cls, cls.criterion)
 
@@ -416,7 +464,14 @@ def owner_column(entity: type[Regulated]) -> str:
 
 
 def criterion_of(entity: type[Regulated], actor: Actor) -> ColumnElement[bool] | None:
-    """Union of what each grant reaches; None means every row, false() means none."""
+    """Union of what each grant reaches, without what a conflict bars; None means every row."""
+    reached, barred = _reached(entity, actor), seclusion.criterion(entity, actor)
+    if barred is None:
+        return reached
+    return barred if reached is None else and_(reached, barred)
+
+
+def _reached(entity: type[Regulated], actor: Actor) -> ColumnElement[bool] | None:
     own = _own_rows(entity, actor)
     reached: list[ColumnElement[bool]] = []
     for person in actor.people:
@@ -454,7 +509,7 @@ def _own_rows(entity: type[Regulated], actor: Actor) -> ColumnElement[bool] | No
 def covers(entity: type[Regulated], record: Regulated, actor: Actor, role: Role) -> bool:
     """Whether an actor's own grant of a role reaches one loaded record."""
     reach = entity.access.read.get(role)
-    if role not in actor.roles or reach is None:
+    if role not in actor.roles or reach is None or seclusion.bars(record, actor):
         return False
     match reach:
         case Reach.HALL:
@@ -571,6 +626,21 @@ def _build_fact(
             f"column {name!r} of type {python_type!r} has no form field",
             f"use one of {', '.join(sorted(t.__name__ for t in KINDS))}, a StrEnum or related()",
         )
+    _set_type(mapped, settings, kind, choices)
+    if settings["sealed"]:
+        _seal(cls, name, mapped, settings, optional=optional)
+        return Field(name, declared.label, kind, optional, f"{name}_sealed", **settings)
+    if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:
+        settings["secrecy"] = Secrecy.INTERNAL
+    return Field(name, declared.label, kind, optional, name, choices=choices, **settings)
+
+
+def _set_type(
+    mapped: MappedColumn[Any],
+    settings: Mapping[str, Any],
+    kind: Kind,
+    choices: type[StrEnum] | None,
+) -> None:
     if kind is Kind.TEXT:
         mapped.column.type = String(settings["length"])
     if kind is Kind.DECIMAL:
@@ -579,9 +649,39 @@ def _build_fact(
         mapped.column.type = UtcDateTime()
     if choices:
         mapped.column.type = enum_by_value(choices)
-    if kind not in (Kind.TEXT, Kind.LONG_TEXT) and settings["secrecy"] is None:
-        settings["secrecy"] = Secrecy.INTERNAL
-    return Field(name, declared.label, kind, optional, name, choices=choices, **settings)
+    _mask(mapped, settings, kind)
+
+
+def _mask(mapped: MappedColumn[Any], settings: Mapping[str, Any], kind: Kind) -> None:
+    """A masked text leaves the database behind its mask."""
+    about = settings["personal"]
+    if isinstance(about, Personal) and about.shown and kind in (Kind.TEXT, Kind.LONG_TEXT):
+        length = settings["length"] if kind is Kind.TEXT else None
+        mapped.column.type = DiscreetText(about.shown, length)
+
+
+def _seal(
+    cls: type[Regulated],
+    name: str,
+    mapped: MappedColumn[Any],
+    settings: Mapping[str, Any],
+    *,
+    optional: bool,
+) -> None:
+    """A sealed fact is a property over a column of ciphertext, and perhaps one of keyed words."""
+    cls.__annotations__.pop(name, None)
+    if "row_key" not in cls.__dict__:
+        key = mapped_column(String(32), unique=True, default=new_row_key, sort_order=89)
+        _add_column(cls, "row_key", Mapped[str], key)
+    content = _traced(Text(), info=dict(mapped.column.info), deferred=False)
+    _add_column(cls, f"{name}_sealed", Mapped[str | None] if optional else Mapped[str], content)
+    if settings["searchable"]:
+        _add_column(cls, f"{name}_index", Mapped[str | None], mapped_column(String(64), index=True))
+    about = settings["personal"]
+    mask = about.shown if isinstance(about, Personal) else None
+    table = snake_case(cls.__name__)
+    indexed = bool(settings["searchable"])
+    setattr(cls, name, SealedFact(table, name, mask or Mask.NOTHING, indexed=indexed))
 
 
 def _is_choice(python_type: Any) -> bool:
@@ -614,6 +714,7 @@ def _build_relation(cls: type[Regulated], name: str, annotation: Any, marker: _R
         key_name,
         target=table,
         secrecy=Secrecy.INTERNAL,
+        personal=NOBODY,
         **marker.settings,
     )
 
@@ -687,5 +788,6 @@ def _engine_field(
         filter=choices is not None,
         form=False,
         secrecy=Secrecy.INTERNAL,
+        personal=NOBODY,
         choices=choices,
     )

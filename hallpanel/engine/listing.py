@@ -17,11 +17,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from hallpanel.engine import scope
+from hallpanel.engine import facts, scope, sealing
 from hallpanel.engine.clock import end_of_day, start_of_day
 from hallpanel.engine.deadline import Deadline
 from hallpanel.engine.entity import DIGITS, REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.exact import fits
+from hallpanel.engine.scope import Actor
 from hallpanel.engine.store import LARGEST_INTEGER, plain_value
 from hallpanel.engine.words import Phrase, _l
 
@@ -32,6 +33,8 @@ MOST_HOURS = 10**6
 LONGEST_TERM = 100
 MOST_TERMS = 5
 MOMENT = timedelta(microseconds=1)
+UNREADABLE = "??????"
+"""What a list shows of a sealed value that does not open; its record's page says so in words."""
 
 OPERATORS: dict[str, Phrase] = {
     "is": _l("is"),
@@ -104,14 +107,25 @@ class Page:
     previous: str | None = None
 
 
+def can_filter(declared: Field) -> bool:
+    """Whether a list can be narrowed by a fact; by a sealed one to those with a whole value."""
+    return declared.searchable if declared.sealed else declared.filter
+
+
 def operators_of(declared: Field) -> tuple[str, ...]:
     """The operators of a field's filter."""
+    if declared.sealed:
+        return ("is",)
     found = OPERATORS_OF.get(declared.kind, RANGED)
     return (*found, "empty") if declared.optional else found
 
 
 class Listing:
-    """The list of one entity as asked for; `notes` says what in the asking made no sense."""
+    """The list of one entity as asked for; `notes` says what in the asking made no sense.
+
+    Of the columns the reader gets what their roles read; `besides` are facts that the page itself
+    needs. What is asked of a fact that the reader does not read is as if it were not asked (AZ-5).
+    """
 
     def __init__(
         self,
@@ -119,15 +133,24 @@ class Listing:
         asked: Asked,
         columns: tuple[str, ...],
         only: ColumnElement[bool] | None = None,
+        *,
+        reader: Actor = facts.NOBODY,
+        besides: tuple[str, ...] = (),
     ) -> None:
         self.entity, self.asked = entity, asked
-        self.columns = columns
+        self.reading = facts.Reading(entity, reader)
+        self.columns = self._wanted(columns, besides)
         self.notes: list[Phrase] = []
         self._joined: dict[str, Any] = {}
         self._conditions = [*self._filtered(), *self._searched()]
         if only is not None:
             self._conditions.append(only)
         self.sort, self.descending = self._order()
+
+    def _wanted(self, columns: tuple[str, ...], besides: tuple[str, ...]) -> tuple[str, ...]:
+        shown = [name for name in columns if self.reading.shows(name)]
+        state = ["state"] if self.reading.depends_on_state else []
+        return tuple(dict.fromkeys((*shown, *besides, *state)))
 
     # what is asked
 
@@ -150,12 +173,16 @@ class Listing:
         """Filters of different fields all hold; of several values of one field, any."""
         alike: dict[tuple[str, str], list[Condition]] = {}
         for condition in self.asked.conditions:
-            declared = self.entity.fields().get(condition.field)
-            known = declared is not None and declared.filter
-            if declared is not None and known and condition.operator in operators_of(declared):
+            declared = self._filterable(condition.field)
+            if declared is not None and condition.operator in operators_of(declared):
                 alike.setdefault((condition.field, condition.operator), []).append(condition)
         for (name, _operator), conditions in alike.items():
             yield or_(*(self._tried(self.entity.fields()[name], one) for one in conditions))
+
+    def _filterable(self, name: str) -> Field | None:
+        declared = self.entity.fields().get(name)
+        may = declared is not None and can_filter(declared) and self.reading.finds(name)
+        return declared if may else None
 
     def _tried(self, declared: Field, condition: Condition) -> ColumnElement[bool]:
         try:
@@ -171,6 +198,10 @@ class Listing:
             return false()
 
     def _condition(self, declared: Field, condition: Condition) -> ColumnElement[bool]:
+        if declared.sealed:
+            word: Any = getattr(self.entity, declared.index_column)
+            same: ColumnElement[bool] = word == condition.value
+            return same
         column: Any = getattr(self.entity, declared.column)
         if condition.operator == "empty":
             found: ColumnElement[bool] = column.is_(None)
@@ -191,10 +222,9 @@ class Listing:
 
     def _searched(self) -> Iterator[ColumnElement[bool]]:
         terms = self.asked.search.split()[:MOST_TERMS]
+        names = [name for name in self.entity.list_view.search if self.reading.finds(name)]
         for term in terms:
-            found = [
-                self._finds(name, term[:LONGEST_TERM]) for name in self.entity.list_view.search
-            ]
+            found = [self._finds(name, term[:LONGEST_TERM]) for name in names]
             yield or_(*found) if found else false()
 
     def _finds(self, name: str, term: str) -> ColumnElement[bool]:
@@ -216,8 +246,14 @@ class Listing:
         return name, wanted.startswith("-")
 
     def sortable(self, name: str) -> bool:
-        """Whether a list can be ordered by a column; long texts fit in no address."""
-        return self._column(name)[1].kind is not Kind.LONG_TEXT
+        """Whether a list can be ordered by a column.
+
+        Long texts fit in no address, and masked ones must not stand in one: the place in an ordered
+        list tells the value of its key.
+        """
+        declared = self._column(name)[1]
+        orderly = declared.kind is not Kind.LONG_TEXT and declared.mask is None
+        return orderly and not declared.sealed and self.reading.finds(name)
 
     # what is answered
 
@@ -270,6 +306,8 @@ class Listing:
         for name in self.columns:
             column, _ = self._column(name)
             wanted.append(column.label(f"v_{name.replace('.', '__')}"))
+            if self._sealed_in(name) is not None:
+                wanted.append(self._row_key(name).label(f"r_{name.replace('.', '__')}"))
             declared = self.entity.fields()[name.partition(".")[0]]
             if declared.kind is Kind.RELATION and "." not in name:
                 wanted.append(getattr(self.entity, declared.column).label(f"k_{name}"))
@@ -362,10 +400,37 @@ class Listing:
 
     def _row(self, raw: Any) -> Row:
         found = raw._mapping
-        values = {name: found[f"v_{name.replace('.', '__')}"] for name in self.columns}
+        state = found.get("v_state")
+        values = {name: self._value(name, found, state) for name in self.columns}
         keys = {name: found[f"k_{name}"] for name in self.columns if f"k_{name}" in found}
         due_at, provisional = found.get("due_at"), bool(found.get("provisional"))
         return Row(found["id"], found["version"], values, keys, due_at, provisional)
+
+    def _value(self, name: str, found: Any, state: Any) -> Any:
+        """A listed value as its reader may have it: opened behind its mask, or not at all."""
+        value = found[f"v_{name.replace('.', '__')}"]
+        if not self.reading.reads(name, state):
+            return None
+        sealed = self._sealed_in(name)
+        if sealed is None or value is None:
+            return value
+        try:
+            return sealed.opened(value, found[f"r_{name.replace('.', '__')}"])
+        except sealing.Unreadable:
+            return UNREADABLE
+
+    def _sealed_in(self, name: str) -> Any:
+        """The sealed fact behind a listed name, if it is one."""
+        declared = facts.innermost(self.entity, name)
+        if declared is None or not declared.sealed:
+            return None
+        relation, _dot, inner = name.partition(".")
+        owner = REGISTRY[str(self.entity.fields()[relation].target)] if inner else self.entity
+        return getattr(owner, declared.name)
+
+    def _row_key(self, name: str) -> Any:
+        relation, _dot, inner = name.partition(".")
+        return self._joined[relation].c["row_key"] if inner else self.entity.row_key
 
 
 def _text_condition(column: Any, operator: str, text: str) -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hallpanel.engine import seclusion
 from hallpanel.engine.conflict import table_of
 from hallpanel.engine.store import Base, Json, UtcDateTime, enum_by_value
 from hallpanel.engine.words import Phrase
@@ -175,6 +176,7 @@ def tell(
     about = {"table_name": None, "record_id": None}
     if record is not None:
         about = {"table_name": record.__tablename__, "record_id": record.id}
+        account_ids = seclusion.free_of_conflict(session, record, account_ids)
     message = {"kind": kind, "phrase": phrase.packed(), "created_at": at, **about}
     messages = [{"to_account_id": account, **message} for account in dict.fromkeys(account_ids)]
     if messages:

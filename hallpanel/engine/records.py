@@ -10,7 +10,17 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import audit, clocks, numbering, scope, trail, uniqueness, wall
+from hallpanel.engine import (
+    audit,
+    clocks,
+    facts,
+    numbering,
+    scope,
+    seclusion,
+    trail,
+    uniqueness,
+    wall,
+)
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Kind, Regulated, covers
 from hallpanel.engine.errors import ClosedRecord, NotAllowed, Refusal, Stale
@@ -114,6 +124,9 @@ def create(
     """
     if actor is not SYSTEM and not entity.access.may(actor, "create"):
         raise NotAllowed(_l("your role does not create these records"), entity.clause)
+    initial = entity.workflow.initial if entity.workflow is not None else None
+    facts.keep_rules(entity, values, actor, initial)
+    facts.keep_whole(entity, values)
     record = entity(**_defaults(entity, values), **values)
     record.created_at = at
     with session.no_autoflush:
@@ -126,6 +139,8 @@ def create(
         _within_reach(entity, record, actor)
         with scope.acting(session, SYSTEM):
             _raise_problems(session, record, at)
+            if entity.secluded:
+                record.id = seclusion.drawn_id(session, entity)
             if entity.series:
                 record.number = _next_number(session, entity, at)
     with uniqueness.refusing(record, uniqueness.CLASH):
@@ -156,6 +171,8 @@ def change(
         raise ClosedRecord(_l("it can no longer be edited, or not by you"), entity.clause)
     if version is not None and version != record.version:
         raise Stale(_l("it was changed after you opened it"), entity.clause)
+    facts.keep_rules(entity, values, actor, facts.state_of(record))
+    facts.keep_whole(entity, values)
     with session.no_autoflush:
         for name, value in values.items():
             setattr(record, name, value)
@@ -190,9 +207,11 @@ def remove(session: Session, record: Regulated, *, actor: Actor) -> None:
     if not allowed and actor is not SYSTEM:
         raise NotAllowed(_l("records of this kind are not deleted by your role"), entity.clause)
     with scope.acting(session, SYSTEM):
-        for label, count in users_of(session, record):
+        for entity_, count in users_of(session, record):
             raise Refusal(
-                _l("%(count)s × %(thing)s still use it", count=count, thing=label),
+                uniqueness.STILL_USED
+                if entity_.secluded  # what they are does not concern whoever asks
+                else _l("%(count)s × %(thing)s still use it", count=count, thing=entity_.label),
                 entity.clause,
                 then=_l("Retire it with a date instead.") if entity.retires else None,
             )
@@ -201,7 +220,7 @@ def remove(session: Session, record: Regulated, *, actor: Actor) -> None:
         session.flush()
 
 
-def users_of(session: Session, record: Regulated) -> Iterator[tuple[Any, int]]:
+def users_of(session: Session, record: Regulated) -> Iterator[tuple[type[Regulated], int]]:
     """The things that refer to a record, with how many of each."""
     table = record.__tablename__
     for entity in REGISTRY.values():
@@ -210,7 +229,7 @@ def users_of(session: Session, record: Regulated) -> Iterator[tuple[Any, int]]:
                 key = getattr(entity, declared.column)
                 count = session.scalar(select(func.count(entity.id)).where(key == record.id))
                 if count:
-                    yield entity.label, count
+                    yield entity, count
 
 
 def _defaults(entity: type[Entity], values: dict[str, Any]) -> dict[str, Any]:
@@ -300,7 +319,8 @@ def _keep_bounds(record: Regulated) -> None:
 
 def _raise_problems(session: Session, record: Regulated, at: datetime) -> None:
     double = uniqueness.twice(session, record)
-    for problem in (*([double] if double else []), *record.problems(session, at)):
+    found = (*seclusion.problems(record), *record.problems(session, at))
+    for problem in (*([double] if double else []), *found):
         problem.clause = problem.clause or record.clause
         raise problem
 
@@ -309,5 +329,7 @@ def _next_number(session: Session, entity: type[Regulated], at: datetime) -> str
     """The next gap-free number of the entity's series in the hall's year, such as QJ2026-00042."""
     year = hall_day(at).year
     assert entity.series is not None
+    if entity.secluded:
+        return seclusion.drawn_number(entity.series, year)
     number = numbering.next_number(session, entity.series, year)
     return f"{entity.series}{year}-{number:0{NUMBER_WIDTH}d}"

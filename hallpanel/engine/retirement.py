@@ -28,8 +28,9 @@ def note_day(act: Act) -> None:
 
 @note_day.foresees
 def _(act: Act) -> Iterator[Phrase]:
-    for thing, count in records.users_of(act.session, act.record):
-        yield _l("%(count)s × %(thing)s still use it", count=count, thing=thing)
+    for entity, count in records.users_of(act.session, act.record):
+        if not entity.secluded:
+            yield _l("%(count)s × %(thing)s still use it", count=count, thing=entity.label)
     yield _l("It is no longer offered in forms; records that use it stay as they are")
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
-from hallpanel.engine import audit
+from hallpanel.engine import audit, masking, sealing
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import ClosedRecord, NoActor
 from hallpanel.engine.store import plain_value
 from hallpanel.engine.words import _l
 
 STATE_IS_SET = _l("a state is changed by a transition only")
-UNTOLD = frozenset({"id", "version", "created_at"})
+UNTOLD = frozenset({"id", "version", "created_at", "row_key"})
 
 
 @dataclass
@@ -166,25 +166,36 @@ def _difference(
     for name, declared in fields.items():
         history = inspect(record).attrs[declared.column].history
         if action == "delete":
-            before[name] = _told(session, declared, getattr(record, declared.column))
+            before[name] = _told(session, declared, getattr(record, declared.column), record)
         elif action == "create":
             if history.added and history.added[0] is not None:
-                after[name] = _told(session, declared, history.added[0])
+                after[name] = _told(session, declared, history.added[0], record)
         elif history.deleted and history.deleted != history.added:
             value = history.added[0] if history.added else None
-            before[name] = _told(session, declared, history.deleted[0])
-            after[name] = _told(session, declared, value)
+            before[name] = _told(session, declared, history.deleted[0], record)
+            after[name] = _told(session, declared, value, record)
     return before, after
 
 
-def _told(session: Session, declared: Field, value: Any) -> Any:
-    """A value as the trail keeps it; a related thing with its name as of now."""
+def _told(session: Session, declared: Field, value: Any, record: Regulated) -> Any:
+    """A value as the trail keeps it: a masked one masked, a related thing with its name of now."""
     if value is None:
         return None
+    if declared.sealed:
+        return _mask_of(getattr(type(record), declared.name), value, record)
+    if declared.mask is not None:
+        return masking.masked(declared.mask, str(masking.plain(value)))
     if declared.kind is Kind.RELATION:
         assert declared.target is not None
         return {"id": value, "name": _name_of(session, declared.target, value)}
     return value if isinstance(value, (bool, int, float, str)) else plain_value(value)
+
+
+def _mask_of(fact: Any, stored: str, record: Regulated) -> str:
+    try:
+        return str(fact.opened(stored, record.row_key))
+    except sealing.Unreadable:
+        return masking.masked(masking.Mask.NOTHING, stored)
 
 
 def _name_of(session: Session, table: str, record_id: int) -> str | None:
@@ -194,7 +205,8 @@ def _name_of(session: Session, table: str, record_id: int) -> str | None:
         return str(known.__dict__[target.title])
     columns = target.__table__.c
     query = select(columns[target.title]).where(columns["id"] == record_id)
-    return session.connection().scalar(query)
+    name = session.connection().scalar(query)
+    return None if name is None else str(name)
 
 
 def _hand_over(session: Session) -> None:

@@ -4,6 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Self
 
+from hallpanel.engine.masking import Discreet
+
 
 class Phrase(str):
     """An English sentence used as its own key in the catalogues, with named parameters.
@@ -58,6 +60,8 @@ def _pack_one(value: Any) -> Any:
             return {"day": value.isoformat()}
         case Decimal():
             return {"decimal": str(value)}
+        case Discreet():
+            return str(value)
         case None | bool() | int() | float() | str():
             return value
     return str(value)

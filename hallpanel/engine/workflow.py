@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from hallpanel.engine import approval, clocks, conflict, deadline, outbox, scope, trail
+from hallpanel.engine import (
+    approval,
+    clocks,
+    conflict,
+    deadline,
+    outbox,
+    scope,
+    seclusion,
+    trail,
+)
 from hallpanel.engine.entity import Kind, Regulated
 from hallpanel.engine.errors import NotAllowed, Refusal, Stale
 from hallpanel.engine.recipients import OWNER, TURN, Recipient
@@ -178,6 +187,8 @@ def barred(record: Regulated, transition: Transition, actor: Actor) -> Phrase | 
     """Why an actor may not make a transition on a record, whatever its state."""
     if actor is SYSTEM:
         return None
+    if seclusion.bars(record, actor):
+        return _l("it is not your turn or not within your office")
     if transition.by.decides and record.concerns(actor):
         return _l("nobody decides on their own record")
     if not transition.by.allows(actor, record):

@@ -94,7 +94,7 @@ def changes(event: AuditEvent) -> list[tuple[str, str, str]]:
     """What it was before and is after, by the declaration's labels where there are any."""
     before, after = _facts(event.before), _facts(event.after)
     entity = REGISTRY.get(event.table_name or "")
-    known = changes_of(entity, before, after) if entity else []
+    known = changes_of(entity, [*entity.fields().values()], before, after) if entity else []
     declared = set(entity.fields()) if entity else set()
     rest = [name for name in {**before, **after} if name not in declared]
     return known + [(name, _plain(before.get(name)), _plain(after.get(name))) for name in rest]

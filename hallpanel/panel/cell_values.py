@@ -90,8 +90,8 @@ def _written_text(value: Any) -> Plain:
 
 
 def _written_title(value: Any) -> Plain:
-    plain = isinstance(value, (str, int, Decimal, date, time)) or value is None
-    return value if plain else str(value)
+    plain = isinstance(value, (int, Decimal, date, time)) or value is None
+    return value if plain else str(value)  # of a masked name its mask
 
 
 def _written_decimal(value: Any) -> Plain:

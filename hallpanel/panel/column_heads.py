@@ -11,6 +11,8 @@ from functools import cached_property
 from flask_babel import force_locale
 
 from hallpanel.engine.entity import REGISTRY, Regulated
+from hallpanel.engine.facts import Reading, may_write
+from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.panel.cell_values import folded
 from hallpanel.panel.language import LANGUAGES, translate
 
@@ -27,9 +29,17 @@ def label_of(entity: type[Regulated], name: str) -> str:
     return f"{translate(declared.label)} · {translate(target.label)}"
 
 
-def known_names(entity: type[Regulated]) -> list[str]:
-    """Every name that a column of a file may stand for."""
-    return list(dict.fromkeys((*entity.list_view.columns, *entity.fields())))
+def known_names(entity: type[Regulated], actor: Actor = SYSTEM) -> list[str]:
+    """Every name that a column of a file may stand for, as far as somebody reads or sets it."""
+    reading = Reading(entity, actor)
+    names = dict.fromkeys((*entity.list_view.columns, *entity.fields()))
+    able = entity.access.may(actor, "create") or actor is SYSTEM
+    return [n for n in names if reading.shows(n) or (able and _is_set(entity, n, actor))]
+
+
+def _is_set(entity: type[Regulated], name: str, actor: Actor) -> bool:
+    declared, initial = entity.fields().get(name), entity.workflow and entity.workflow.initial
+    return declared is not None and declared.form and may_write(declared, actor, initial)
 
 
 def heads(entity: type[Regulated], names: Iterable[str]) -> list[str]:
@@ -45,9 +55,9 @@ def heads(entity: type[Regulated], names: Iterable[str]) -> list[str]:
 class HeadReader:
     """Finds the fields that the heads of a file stand for."""
 
-    def __init__(self, entity: type[Regulated]) -> None:
+    def __init__(self, entity: type[Regulated], actor: Actor) -> None:
         self.entity = entity
-        self.names = known_names(entity)
+        self.names = known_names(entity, actor)
 
     def read(self, found: Sequence[str]) -> list[str | None]:
         """The name behind each head; None where it is unknown, or taken by an earlier column."""

@@ -13,7 +13,7 @@ from flask_admin.contrib.sqla import ModelView
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from hallpanel.engine import records, submission
+from hallpanel.engine import facts, records, submission
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.errors import Refusal, Stale
 from hallpanel.engine.scope import Actor
@@ -25,6 +25,7 @@ from hallpanel.panel import (
     importing,
     inline,
     month_pages,
+    personal_pages,
     remarks,
     saved_views,
 )
@@ -34,6 +35,7 @@ from hallpanel.panel.forms import (
     editable_fields,
     entity_form,
     options_of,
+    value_of,
     version_seen,
 )
 from hallpanel.panel.language import _, followed, translate
@@ -133,7 +135,7 @@ class EntityView(ModelView):
             page.new_url = url_for(".create_view")
             page.new_label = _("New: %(thing)s", thing=translate(self.entity.label))
         if self.may("export"):
-            page.export_urls = exporting.urls(self.entity)
+            page.export_urls = exporting.urls(self.entity, maker.args)
         if self.may("imports"):
             page.import_url = url_for(".import_view")
         if self.entity.calendar_view is not None:
@@ -196,7 +198,8 @@ class EntityView(ModelView):
     def _preset(self) -> dict[str, Any]:
         """Relations that the address fills in, such as ?leave_type=3."""
         found = {}
-        for name, declared in self.entity.fields().items():
+        for declared in editable_fields(self.entity, self.actor, new=True):
+            name = declared.name
             if declared.kind is Kind.RELATION and request.args.get(name):
                 target = REGISTRY[str(declared.target)]
                 found[name] = records.find(db.session(), target, request.args[name])
@@ -232,7 +235,8 @@ class EntityView(ModelView):
         record = self.load(request.args.get("id"))
         if not records.may_edit(record, self.actor):
             return self._closed(record)
-        declared = editable_fields(self.entity, self.actor, new=False)
+        state = facts.state_of(record)
+        declared = editable_fields(self.entity, self.actor, new=False, state=state)
         form = entity_form(self.entity, declared, record)
         extra_parameters.note(self.entity, (one.name for one in form), record)
         conflict = None
@@ -264,7 +268,7 @@ class EntityView(ModelView):
     def _change(self, form: DeclaredForm, record: Regulated) -> list[tuple[str, str, str]] | None:
         """Save; both versions of each fact where somebody else was faster (X7)."""
         session = db.session()
-        before = {name: getattr(record, name) for name in form.values()}
+        before = {name: value_of(record, name) for name in form.values()}
         try:
             with attachments.received(form.posted_files()) as files:
                 records.change(
@@ -408,7 +412,9 @@ class EntityView(ModelView):
     def _lookup_target(self, name: str, verb: str | None) -> type[Regulated]:
         transition = self.entity.workflow.find(verb) if verb and self.entity.workflow else None
         asks = {ask.name: ask.target for ask in transition.asks} if transition else {}
-        declared = self.entity.fields().get(name)
+        declared = facts.Reading(self.entity, self.actor).fields.get(name)
+        able = [one for one in editable_fields(self.entity, self.actor, new=True) if not declared]
+        declared = declared or next((one for one in able if one.name == name), None)
         table = asks.get(name) or (declared.target if declared else None)
         if table is None:
             abort(404)
@@ -421,7 +427,8 @@ class EntityView(ModelView):
         if record_id is None:
             abort(400)
         record = self.load(record_id)
-        wanted = [f for f in self.entity.fields().values() if f.inline and f.name in request.form]
+        able = editable_fields(self.entity, self.actor, new=False, state=facts.state_of(record))
+        wanted = [f for f in able if f.inline and f.name in request.form]
         if not records.may_edit(record, self.actor) or not wanted:
             abort(403)
         form = entity_form(self.entity, wanted[:1], record)
@@ -478,7 +485,18 @@ class EntityView(ModelView):
 
     # tables in and out, and the month
 
-    @expose("/export/<export_type>/")
+    @expose("/find/", methods=("POST",))
+    def find_view(self) -> Answer:
+        """Look for a sealed fact: what was typed stays out of the address (PII-2)."""
+        return personal_pages.find(self.entity, self.actor)
+
+    @expose("/unmask/<fact>/", methods=("GET", "POST"))
+    def unmask_view(self, fact: str) -> Answer:
+        """Read one masked fact whole, for a reason."""
+        record = self.load(request.values.get("id"))
+        return personal_pages.unmask(record, fact, self.actor, self._crumbs(record.display()))
+
+    @expose("/export/<export_type>/", methods=("GET", "POST"))
     def export(self, export_type: str) -> Answer:
         """The list as asked for, as a table to take away."""
         self._demand("export")

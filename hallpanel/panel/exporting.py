@@ -16,12 +16,14 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from werkzeug.datastructures import MultiDict
 
-from hallpanel.engine import audit, records
+from hallpanel.engine import audit, facts, records
 from hallpanel.engine.clock import HALL_ZONE
 from hallpanel.engine.entity import Regulated
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.listing import Listing
+from hallpanel.engine.masking import Mask, masked
 from hallpanel.engine.natural_key import has_natural_key, natural_key
+from hallpanel.engine.personal import EXPORTED_AT_ONCE
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.words import _l
 from hallpanel.guard import sessions
@@ -29,10 +31,13 @@ from hallpanel.panel.cell_values import Plain, Writer, as_text, disarmed, writer
 from hallpanel.panel.column_heads import heads
 from hallpanel.panel.downloads import as_attachment
 from hallpanel.panel.extensions import PanelSession, db
-from hallpanel.panel.language import _, format_instant, translate
+from hallpanel.panel.language import _, format_instant, listed, translate
 from hallpanel.panel.lists import ListPageMaker
 from hallpanel.panel.person import origin, present, request_instant
+from hallpanel.panel.personal_pages import ReasonForm, ask, reason_form
 from hallpanel.panel.record_names import telling_names
+from hallpanel.panel.showing import head_label
+from hallpanel.panel.table_files import WATERMARK
 
 MOST_ROWS = 100_000
 BATCH = 1000
@@ -55,30 +60,60 @@ class Table:
     count: int
     lines: Iterator[Line]
     watermark: str
+    reason: str | None = None
 
 
-def urls(entity: type[Regulated]) -> list[tuple[str, str]]:
+def urls(entity: type[Regulated], args: MultiDict[str, str]) -> list[tuple[str, str]]:
     """The files of the present list: with its search, filters, order and columns."""
-    pairs = [(n, v) for n, v in request.args.items(multi=True) if n not in OF_THE_PAGE and v]
+    pairs = [(n, v) for n, v in args.items(multi=True) if n not in OF_THE_PAGE and v]
     kept: dict[str, Any] = MultiDict(pairs).to_dict(flat=False)
     endpoint = f"{entity.__tablename__}.export"
     labels = {"xlsx": _("Excel (xlsx)"), "csv": _("Text (csv)")}
     return [(label, url_for(endpoint, export_type=k, **kept)) for k, label in labels.items()]
 
 
-def answer(maker: ListPageMaker, export_type: str, actor: Actor) -> Response:
-    """Send the list as a file.
+def answer(maker: ListPageMaker, export_type: str, actor: Actor) -> Response | str:
+    """Send the list as a file; one about people is asked for with a reason (PII-7).
 
     Raises:
-        Refusal: it has more rows than one file may carry.
+        Refusal: it has more rows than one file may carry, or one person may take away.
     """
     if export_type not in FILES:
         abort(404)
-    session = _reading_session(actor)
     columns = _columns(maker, actor)
+    people = tuple(name for name in columns if facts.is_personal(maker.entity, name))
+    form = reason_form() if people else None
+    if form is not None and (request.method != "POST" or not form.validate()):
+        return _ask(maker, form, people)
+    return _file(maker, columns, export_type, actor, form.reason.data if form else None)
+
+
+def _ask(maker: ListPageMaker, form: ReasonForm, people: tuple[str, ...]) -> str:
+    """Ask what personal data are taken away for."""
+    told = listed(dict.fromkeys(head_label(maker.entity, name) for name in people))
+    plural, back = translate(maker.entity.plural), url_for(f"{maker.table}.index_view")
+    return ask(
+        _("Export: %(things)s", things=plural),
+        _("The file tells of people: %(facts)s. Say what you need it for.", facts=told),
+        _("Take the file"),
+        back,
+        maker.entity.clause,
+        form,
+        [(_("Home"), url_for("home.index")), (plural, back), (_("Export"), None)],
+    )
+
+
+def _file(
+    maker: ListPageMaker,
+    columns: tuple[str, ...],
+    export_type: str,
+    actor: Actor,
+    reason: str | None,
+) -> Response:
+    session = _reading_session(actor)
     try:
-        table = _table(maker, columns, session, actor)
-        _note(maker, columns, export_type, table.count, actor)
+        table = _table(maker, columns, session, actor, reason)
+        _note(maker, columns, export_type, table, actor)
         response = FILES[export_type](table)
     except BaseException:
         session.close()
@@ -103,7 +138,8 @@ def _columns(maker: ListPageMaker, actor: Actor) -> tuple[str, ...]:
     chosen = "columns" in request.args or not entity.access.may(actor, "imports")
     if chosen or not has_natural_key(entity):
         return maker.columns
-    return tuple(dict.fromkeys((*maker.columns, *natural_key(entity))))
+    wanted = dict.fromkeys((*maker.columns, *natural_key(entity)))
+    return tuple(name for name in wanted if maker.reading.shows(name))
 
 
 def _reading_session(actor: Actor) -> PanelSession:
@@ -115,7 +151,11 @@ def _reading_session(actor: Actor) -> PanelSession:
 
 
 def _table(
-    maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession, actor: Actor
+    maker: ListPageMaker,
+    columns: tuple[str, ...],
+    session: PanelSession,
+    actor: Actor,
+    reason: str | None,
 ) -> Table:
     count = maker.listing.count(session, cap=MOST_ROWS)
     if count > MOST_ROWS:
@@ -123,7 +163,15 @@ def _table(
             _l("the list has more than %(most)s rows, too many for one file", most=MOST_ROWS),
             then=_l("Narrow it with filters, then export again."),
         )
-    lines = _lines(maker, columns, session)
+    if reason is not None and count > EXPORTED_AT_ONCE:
+        raise Refusal(
+            _l(
+                "more than %(most)s rows about people leave the panel only when two people agree",
+                most=EXPORTED_AT_ONCE,
+            ),
+            then=_l("Narrow it with filters, then export again."),
+        )
+    lines = _lines(maker, columns, session, actor)
     # What is wrong with the question must show before the answer has begun.
     first = list(islice(lines, BATCH))
     when = format_instant(request_instant())
@@ -133,12 +181,15 @@ def _table(
         count=count,
         lines=chain(first, lines),
         watermark=_("Exported by %(name)s, %(at)s", name=actor.name, at=when),
+        reason=reason,
     )
 
 
-def _lines(maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession) -> Iterator[Line]:
+def _lines(
+    maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession, actor: Actor
+) -> Iterator[Line]:
     """The rows in the reader's words. All words are looked up before the first row."""
-    listing = Listing(maker.entity, maker.asked, columns)
+    listing = Listing(maker.entity, maker.asked, columns, reader=actor)
     writers: dict[str, Writer] = {name: writer(maker.entity, name) for name in columns}
     names = telling_names(session, maker.entity, columns)
     return (
@@ -151,15 +202,18 @@ def _lines(maker: ListPageMaker, columns: tuple[str, ...], session: PanelSession
 
 
 def _note(
-    maker: ListPageMaker, columns: tuple[str, ...], export_type: str, count: int, actor: Actor
+    maker: ListPageMaker, columns: tuple[str, ...], export_type: str, table: Table, actor: Actor
 ) -> None:
     """Write down who took what away, in a short transaction: the page itself only reads."""
     asked = {
         "format": export_type,
-        "rows": count,
+        "rows": table.count,
         "columns": list(columns),
-        "search": maker.asked.search or None,
-        "filters": [f"{one.parameter}={one.value}" for one in maker.asked.conditions],
+        "search": _told(maker, maker.entity.list_view.search, maker.asked.search) or None,
+        "filters": [
+            f"{one.parameter}={_told(maker, (one.field,), one.value)}"
+            for one in maker.asked.conditions
+        ],
         "sort": maker.asked.sort,
     }
     with PanelSession(db) as session:
@@ -171,9 +225,16 @@ def _note(
             session_hash=sessions.shown_hash(present().session_row.id_hash),
             request_id=g.request_id,
         )
-        event = audit.Event("export", table_name=maker.table, after=asked)
+        event = audit.Event("export", table_name=maker.table, after=asked, reason=table.reason)
         audit.record(session, replace(event, clause=maker.entity.clause))
         session.commit()
+
+
+def _told(maker: ListPageMaker, names: tuple[str, ...], typed: str) -> str:
+    """What was typed to find a file's rows; of a masked fact not even the book says it."""
+    found = (facts.innermost(maker.entity, name) for name in names)
+    discreet = any(one is not None and one.mask is not None for one in found)
+    return masked(Mask.NOTHING, typed) if discreet else typed
 
 
 # csv
@@ -188,13 +249,20 @@ def _csv(table: Table) -> Response:
 def _csv_parts(table: Table) -> Iterator[bytes]:
     """The file in parts; with the mark by which spreadsheets know that it is UTF-8."""
     yield b"\xef\xbb\xbf"
-    rows: Iterator[list[Any]] = chain([table.heads], table.lines)
+    rows: Iterator[list[Any]] = chain([table.heads], table.lines, _marks(table))
     while batch := list(islice(rows, BATCH)):
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\r\n").writerows(
             [as_text(value) for value in line] for line in batch
         )
         yield buffer.getvalue().encode()
+
+
+def _marks(table: Table) -> Iterator[Line]:
+    """Who took a file about people away, when and what for: its last row; an import skips it."""
+    if table.reason is not None:
+        reason = _("Reason: %(reason)s", reason=table.reason)
+        yield [f"{WATERMARK} {table.watermark} · {reason}"]
 
 
 # xlsx
@@ -228,6 +296,11 @@ def _workbook(table: Table) -> Workbook:
     sheet.append([_bold(sheet, head) for head in table.heads])
     for line in table.lines:
         sheet.append([_in_sheet(value) for value in line])
+    marks = list(_marks(table))
+    if marks:
+        beside = book.create_sheet(_("Watermark"))
+        for mark in marks:
+            beside.append([_in_sheet(value) for value in mark])
     return book
 
 

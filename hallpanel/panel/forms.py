@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -17,11 +18,13 @@ from wtforms import fields, validators
 from wtforms.fields import Choice, SelectChoice
 from wtforms.widgets import HiddenInput
 
-from hallpanel.engine import records
+from hallpanel.engine import facts, records, sealing
 from hallpanel.engine.clock import HALL_ZONE, hall_day
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated, Secrecy
+from hallpanel.engine.listing import UNREADABLE
 from hallpanel.engine.roles import Reach
-from hallpanel.engine.scope import Actor
+from hallpanel.engine.scope import Actor, actor_of
+from hallpanel.engine.words import Phrase
 from hallpanel.engine.workflow import Ask
 from hallpanel.panel import attachments
 from hallpanel.panel.extensions import db
@@ -35,6 +38,8 @@ FEW_OPTIONS = 15
 LARGEST_INTEGER = 2**31 - 1
 LARGEST_DECIMAL = Decimal("9999999")
 LONGEST_TEXT = 20_000
+REMOVED = "-"
+"""Typed in the place of a masked fact that is to be empty."""
 
 
 class ChoiceField(fields.SelectField):
@@ -130,6 +135,22 @@ class RelationField(fields.SelectFieldBase):
     def choices_and_groups(self) -> Any:
         """WTForms' name for the same."""
         return self.iter_choices()
+
+
+class MaskedField(fields.StringField):
+    """A masked fact: what is there stays out of the form, only what is typed now is in it."""
+
+    def process_data(self, value: Any) -> None:
+        """Show nothing of what is stored."""
+        super().process_data(None)
+
+
+class MaskedArea(fields.TextAreaField):
+    """A masked fact of several lines."""
+
+    def process_data(self, value: Any) -> None:
+        """Show nothing of what is stored."""
+        super().process_data(None)
 
 
 class IntervalField(fields.DecimalField):
@@ -237,11 +258,13 @@ def make_field(declared: Field, **extra: Any) -> Any:
     match declared.kind:
         case Kind.TEXT:
             checks.append(validators.Length(max=declared.length or 200))
-            return fields.StringField(validators=checks, filters=[Stripped()], **kw)
+            text = MaskedField if declared.mask else fields.StringField
+            return text(validators=checks, filters=[Stripped()], **kw)
         case Kind.LONG_TEXT:
             checks.append(validators.Length(max=LONGEST_TEXT))
             kw.setdefault("render_kw", {"rows": 4})
-            return fields.TextAreaField(validators=checks, filters=[Stripped()], **kw)
+            area = MaskedArea if declared.mask else fields.TextAreaField
+            return area(validators=checks, filters=[Stripped()], **kw)
         case Kind.CHOICE:
             return ChoiceField(declared=declared, checks=[], **kw)
         case Kind.RELATION:
@@ -275,6 +298,7 @@ class DeclaredForm(TranslatedForm, FlaskForm):
     """A form whose fields come from declarations, in their groups."""
 
     groups: list[tuple[str | None, list[str]]] = []
+    kept: frozenset[str] = frozenset()
 
     def sections(self) -> list[tuple[str | None, list[Any]]]:
         """The visible fields by group, in the order of the declaration."""
@@ -297,18 +321,33 @@ class DeclaredForm(TranslatedForm, FlaskForm):
             field.description = f"{field.description} {once_more}"
 
     def values(self) -> dict[str, Any]:
-        """What was typed, by the names of the declared facts."""
-        return {name: self[name].data for _head, names in self.groups for name in names}
+        """What was typed, by the names of the declared facts; a masked one left empty stays."""
+        typed = {name: self[name].data for _head, names in self.groups for name in names}
+        typed = {n: v for n, v in typed.items() if n not in self.kept or v}
+        return {n: None if n in self.kept and v == REMOVED else v for n, v in typed.items()}
 
 
-def editable_fields(entity: type[Regulated], actor: Actor, *, new: bool) -> list[Field]:
-    """The facts a person may set; also for whom, where they may file for others."""
+def editable_fields(
+    entity: type[Regulated], actor: Actor, *, new: bool, state: Any = None
+) -> list[Field]:
+    """The facts a person may set; also for whom, where they may file for others.
+
+    Of a record that is there nobody sets what they do not read.
+    """
     found = entity.fields()
     wider = any(
         entity.access.read.get(role) is not Reach.OWN
         for role in actor.roles & set(entity.access.create)
     )
-    chosen = [one for one in found.values() if one.form]
+    if new and entity.workflow is not None:
+        state = entity.workflow.initial
+    chosen = [
+        one
+        for one in found.values()
+        if one.form
+        and facts.may_write(one, actor, state)
+        and (new or facts.may_read(one, actor, state))
+    ]
     owner = found.get(entity.owner or "")
     if new and owner is not None and not owner.form and wider:
         chosen.insert(0, owner)
@@ -319,14 +358,40 @@ def entity_form(
     entity: type[Regulated], declared: list[Field], record: Regulated | None, defaults: Any = None
 ) -> DeclaredForm:
     """The new or edit form of an entity for this request."""
-    made = {f.name: _field_for(entity, f) for f in declared}
+    kept = _kept(declared, record)
+    made = {f.name: _field_for(entity, f, kept.get(f.name)) for f in declared}
     made["form_token"] = fields.StringField(widget=HiddenInput(), default=new_token)
     made["row_version"] = fields.StringField(widget=HiddenInput())
     if entity.files_on_form:
         made[attachments.FIELD] = _files_field()
     made["groups"] = _grouped(declared)
+    made["kept"] = frozenset(kept)
     form_class = type(f"{entity.__name__}Form", (DeclaredForm,), made)
-    return _settled(form_class(obj=record, data=defaults))
+    return _settled(form_class(obj=record and _Facts(record), data=defaults))
+
+
+class _Facts:
+    """A record as its form reads it; a sealed fact that does not open is no error there."""
+
+    def __init__(self, record: Regulated) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        return value_of(self._record, name)
+
+
+def _kept(declared: list[Field], record: Regulated | None) -> dict[str, str]:
+    """The masked facts that a record has, with what is left of each: they are not typed again."""
+    masked = [one.name for one in declared if one.mask is not None and record is not None]
+    return {name: str(value) for name in masked if (value := value_of(record, name))}
+
+
+def value_of(record: Any, name: str) -> Any:
+    """A fact of a record; of a sealed one that does not open a sign that says so."""
+    try:
+        return getattr(record, name)
+    except sealing.Unreadable:
+        return UNREADABLE
 
 
 def _settled(form: Any) -> DeclaredForm:
@@ -337,8 +402,15 @@ def _settled(form: Any) -> DeclaredForm:
     return cast(DeclaredForm, form)
 
 
-def _field_for(entity: type[Regulated], declared: Field) -> Any:
+def _field_for(entity: type[Regulated], declared: Field, kept: str | None = None) -> Any:
     render_kw: dict[str, Any] = {}
+    if declared.mask is not None:
+        render_kw["autocomplete"] = "off"
+    if kept is not None:
+        removing = _("Leave it empty to keep it, or type - to remove it.")
+        hint = removing if declared.optional else _("Leave it empty to keep it.")
+        render_kw["placeholder"] = kept
+        declared = replace(declared, optional=True, hint=Phrase(hint))
     if declared.kind is Kind.RELATION:
         render_kw["data-lookup"] = lookup_url(entity.__tablename__, declared.name)
     if declared.kind is Kind.LONG_TEXT:
@@ -415,7 +487,9 @@ def options_of(
     if target.retires:
         today = hall_day(request_instant())
         statement = statement.where(or_(target.retired_on.is_(None), target.retired_on > today))
-    searched = [getattr(target, name) for name in target.list_view.search if "." not in name]
+    reading = facts.Reading(target, actor_of(db.session()))
+    names = [name for name in target.list_view.search if "." not in name and reading.finds(name)]
+    searched = [getattr(target, name) for name in names]
     if query and searched:
         statement = statement.where(
             or_(*(column.ilike(f"%{_escaped(query)}%", escape="\\") for column in searched))

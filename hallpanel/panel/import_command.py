@@ -27,7 +27,7 @@ def run(session: Session, entity: type[Regulated], path: Path, at: datetime) -> 
         Refusal: it is no table, or a column is unknown.
     """
     table = open_table(path)
-    names = HeadReader(entity).read(table.heads)
+    names = HeadReader(entity, SYSTEM).read(table.heads)
     unknown = [head or "?" for head, name in zip(table.heads, names, strict=True) if name is None]
     if unknown:
         raise Refusal(_l("no field is called %(heads)s", heads=unknown))

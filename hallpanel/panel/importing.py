@@ -120,7 +120,7 @@ class ImportPages:
 
     def _columns(self, draft: Draft) -> Answer:
         heads = open_table(draft.path, draft.name).heads
-        names = HeadReader(self.entity).read(heads)
+        names = HeadReader(self.entity, self.actor).read(heads)
         if all(names):
             return self._dry_run(draft)
         return self._ask_columns(draft, heads, names)
@@ -161,7 +161,7 @@ class ImportPages:
         draft = self._draft()
         heads = open_table(draft.path, draft.name).heads
         chosen = [request.form.get(f"map.{place}", "") for place in range(len(heads))]
-        known = {*self._offered([]), *filter(None, HeadReader(self.entity).read(heads))}
+        known = {*self._offered([]), *filter(None, HeadReader(self.entity, self.actor).read(heads))}
         names = [name if name in known else None for name in chosen]
         given = [name for name in names if name]
         if not given or len(given) != len(set(given)):
@@ -172,7 +172,7 @@ class ImportPages:
 
     def _names(self, draft: Draft, heads: list[str]) -> list[str | None]:
         if draft.mapping is None:
-            return HeadReader(self.entity).read(heads)
+            return HeadReader(self.entity, self.actor).read(heads)
         return [draft.mapping.get(str(place)) for place in range(len(heads))]
 
     # the dry run and the real one

@@ -9,6 +9,7 @@ from wtforms.fields import SelectChoice
 
 from hallpanel.engine import records
 from hallpanel.engine.entity import Field, Kind, Regulated
+from hallpanel.engine.facts import may_read, may_write
 from hallpanel.engine.listing import Row
 from hallpanel.engine.scope import Actor
 from hallpanel.panel.forms import make_field
@@ -48,6 +49,7 @@ class InlineEdits:
         """The pencils of a row by column, judged by its listed facts; no query a row."""
         if not self.facts or not records.may_edit(shadow, self.actor):
             return {}
+        state = row.values.get("state")
         title = self.entity.title
         name = f"#{row.id}"
         if title in row.values:
@@ -61,6 +63,7 @@ class InlineEdits:
                 typed(self.form[fact.name], row.values[fact.name]),
             )
             for fact in self.facts
+            if may_write(fact, self.actor, state) and may_read(fact, self.actor, state)
         }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import flash, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from hallpanel.engine import records
+from hallpanel.engine import facts, masking, records
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
 from hallpanel.engine.listing import (
     COUNT_CAP,
@@ -17,6 +17,7 @@ from hallpanel.engine.listing import (
     Condition,
     Listing,
     Row,
+    can_filter,
     operators_of,
 )
 from hallpanel.engine.scope import Actor
@@ -145,6 +146,8 @@ class ListPage:
     view_query: str = ""
     inputs: list[Any] = field(default_factory=list)
     extra: list[Button] = field(default_factory=list)
+    find: list[tuple[str, str]] = field(default_factory=list)
+    find_url: str = ""
 
 
 def read_asked(args: MultiDict[str, str]) -> Asked:
@@ -173,22 +176,35 @@ def condition_of(name: str, value: str) -> Condition | None:
     return Condition(field_name, operator, value[:LONGEST_SEARCH])
 
 
-def chosen_columns(entity: type[Regulated], args: MultiDict[str, str]) -> tuple[str, ...]:
+def chosen_columns(reading: facts.Reading, args: MultiDict[str, str]) -> tuple[str, ...]:
     """The columns to show: those chosen in the address, else those declared."""
-    wanted = set(args.getlist("columns"))
-    shown_ = tuple(name for name in listable(entity) if name in wanted)
-    return shown_ or entity.list_view.columns
+    wanted, able = set(args.getlist("columns")), listable(reading)
+    declared = reading.entity.list_view.columns
+    shown_ = tuple(name for name in able if name in wanted)
+    return shown_ or tuple(name for name in declared if name in able)
 
 
-def listable(entity: type[Regulated]) -> list[str]:
+def readable_args(reading: facts.Reading, args: MultiDict[str, str]) -> MultiDict[str, str]:
+    """What an address asks, without what it asks of facts that its reader does not read."""
+
+    def tells(name: str, value: str) -> bool:
+        if name in ("columns", "sort"):
+            return not reading.hides(value.removeprefix("-"))
+        condition = condition_of(name, value)
+        return condition is None or not reading.hides(condition.field)
+
+    return MultiDict((n, v) for n, v in args.items(multi=True) if tells(n, v))
+
+
+def listable(reading: facts.Reading) -> list[str]:
     """Every column that a list may show: the declared ones first, then the other short facts."""
-    declared = list(entity.list_view.columns)
+    declared = list(reading.entity.list_view.columns)
     others = [
         name
-        for name, one in entity.fields().items()
+        for name, one in reading.entity.fields().items()
         if name not in declared and one.kind is not Kind.LONG_TEXT
     ]
-    return [*declared, *others]
+    return [name for name in (*declared, *others) if reading.shows(name)]
 
 
 class ListPageMaker:
@@ -197,11 +213,14 @@ class ListPageMaker:
     def __init__(self, entity: type[Regulated], actor: Actor) -> None:
         self.entity, self.actor = entity, actor
         self.table = entity.__tablename__
-        self.asked = read_asked(request.args)
-        self.columns = chosen_columns(entity, request.args)
+        self.reading = facts.Reading(entity, actor)
+        self.args = readable_args(self.reading, request.args)
+        self.asked = read_asked(self.args)
+        self.columns = chosen_columns(self.reading, self.args)
         self.edits = InlineEdits(entity, actor, self.columns)
-        needed = dict.fromkeys((*self.columns, *self._decisive()))
-        self.listing = Listing(entity, self.asked, tuple(needed))
+        self.listing = Listing(
+            entity, self.asked, self.columns, reader=actor, besides=tuple(self._decisive())
+        )
         self._names: dict[tuple[str, str], str] = {}
 
     def _decisive(self) -> list[str]:
@@ -238,8 +257,10 @@ class ListPageMaker:
             hidden=self._hidden(),
             column_choices=[
                 (name, head_label(self.entity, name), name in self.columns)
-                for name in listable(self.entity)
+                for name in listable(self.reading)
             ],
+            find=[(one.name, translate(one.label)) for one in self._sought()],
+            find_url=url_for(f"{self.table}.find_view"),
             bulk=bulk,
             first_url=self._here() if self.asked.after or self.asked.before else None,
             previous_url=self._here(before=found.previous) if found.previous else None,
@@ -255,7 +276,7 @@ class ListPageMaker:
         """This list's address without the page, with some parameters dropped or changed."""
         kept = [
             (name, value)
-            for name, value in request.args.items(multi=True)
+            for name, value in self.args.items(multi=True)
             if name not in ("after", "before", "exact", *changes)
             and not any(name == d or (d.endswith(".") and name.startswith(d)) for d in drop)
             and not (without and without == condition_of(name, value))
@@ -267,7 +288,7 @@ class ListPageMaker:
 
     def _hidden(self) -> list[tuple[str, str]]:
         keep = ("sort", "columns", "size")
-        return [(n, v) for n, v in request.args.items(multi=True) if n in keep and v]
+        return [(n, v) for n, v in self.args.items(multi=True) if n in keep and v]
 
     def _narrowed(self) -> bool:
         return bool(self.asked.search or self.asked.conditions)
@@ -300,13 +321,20 @@ class ListPageMaker:
         return self._here(exact="1")
 
     def _search_hint(self) -> str:
-        labels = [head_label(self.entity, name) for name in self.entity.list_view.search]
+        names = [name for name in self.entity.list_view.search if self.reading.finds(name)]
+        labels = [head_label(self.entity, name) for name in names]
         return _("Search %(fields)s", fields=listed(dict.fromkeys(labels))) if labels else ""
 
     # filters
 
     def _filters(self) -> list[Filter]:
-        return [self._filter(one) for one in self.entity.fields().values() if one.filter]
+        found = self.entity.fields().values()
+        return [self._filter(one) for one in found if one.filter and self.reading.finds(one.name)]
+
+    def _sought(self) -> list[Field]:
+        """The sealed facts by which a record is found when somebody types one whole."""
+        found = self.entity.fields().values()
+        return [one for one in found if one.searchable and self.reading.finds(one.name)]
 
     def _filter(self, declared: Field) -> Filter:
         now: dict[str, list[str]] = {}
@@ -350,7 +378,8 @@ class ListPageMaker:
             pills.append(Pill(label, self._here(drop=("search",))))
         for condition in self.asked.conditions:
             declared = self.entity.fields().get(condition.field)
-            known = declared is not None and declared.filter
+            known = declared is not None and can_filter(declared)
+            known = known and self.reading.finds(condition.field)
             if declared is not None and known and condition.operator in operators_of(declared):
                 pills.append(self._pill(declared, condition))
         return pills
@@ -363,6 +392,8 @@ class ListPageMaker:
         return Pill(text, self._here(without=condition))
 
     def _value_word(self, declared: Field, value: str) -> str:
+        if declared.mask is not None:
+            return masking.masked(masking.Mask.NOTHING, value)
         if declared.kind is Kind.RELATION:
             return self._related_name(declared, value)
         return dict(self._choices(declared, {})).get(value, value)

@@ -8,7 +8,16 @@ from typing import Any
 from flask import request, url_for
 from sqlalchemy import select
 
-from hallpanel.engine import approval, audit, comments, deadline, records, workflow
+from hallpanel.engine import (
+    approval,
+    audit,
+    comments,
+    deadline,
+    facts,
+    records,
+    unmasking,
+    workflow,
+)
 from hallpanel.engine.approval import ApprovalStep, StepState
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.deadline import Deadline, DeadlineState
@@ -19,6 +28,7 @@ from hallpanel.engine.scope import SYSTEM, Actor
 from hallpanel.engine.words import VERBS
 from hallpanel.panel.attachments import may_attach
 from hallpanel.panel.extensions import db
+from hallpanel.panel.forms import value_of
 from hallpanel.panel.language import _, format_day, format_instant, format_number, listed, translate
 from hallpanel.panel.person import request_instant
 from hallpanel.panel.showing import (
@@ -41,7 +51,8 @@ from hallpanel.panel.showing import (
 from hallpanel.panel.surroundings import calendar
 from hallpanel.panel.transitions import clause_link
 
-UNTOLD = ("comment", "mass_assign")  # the one is shown with its text, the other is the auditor's
+UNTOLD = ("comment", "mass_assign", unmasking.ACTION)
+"""The first is shown with its text, the others are the auditor's."""
 KINDS = ("action", "edit", "comment", "attachment", "message")
 MOST_RELATED = 5
 MOST_COLUMNS = 5
@@ -55,6 +66,7 @@ class Fact:
     value: str
     url: str | None = None
     long: bool = False
+    unmask_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,9 +176,9 @@ def record_page(record: Regulated, actor: Actor) -> RecordPage:
         clause=clause_link(entity.clause),
         actions=main,
         more=[b for b in buttons if b not in main] + _removal(record, actor),
-        groups=_groups(record),
+        groups=_groups(record, actor),
         steps=_steps(record),
-        timeline=_timeline(record, request.args.get("show")),
+        timeline=_timeline(record, actor, request.args.get("show")),
         timeline_filters=_timeline_filters(record),
         attachments=_attachments(record),
         comment_url=url_for(f"{table}.comment_view", id=record.id),
@@ -184,19 +196,23 @@ def _related(record: Regulated, actor: Actor) -> list[RelatedTable]:
     if not type(record).shows_related:
         return []
     tables = [
-        _related_table(record, entity, declared)
+        _related_table(record, entity, declared, actor)
         for entity in sorted(REGISTRY.values(), key=lambda one: one.place)
         if entity.access.may(actor, "read")
-        for declared in entity.fields().values()
+        for declared in facts.Reading(entity, actor).fields.values()
         if declared.kind is Kind.RELATION and declared.target == record.__tablename__
     ]
     return [table for table in tables if table.rows]
 
 
-def _related_table(record: Regulated, entity: type[Regulated], declared: Field) -> RelatedTable:
-    names = tuple(name for name in entity.list_view.columns if name != declared.name)[:MOST_COLUMNS]
+def _related_table(
+    record: Regulated, entity: type[Regulated], declared: Field, actor: Actor
+) -> RelatedTable:
+    reading = facts.Reading(entity, actor)
+    able = [n for n in entity.list_view.columns if n != declared.name and reading.shows(n)]
+    names = tuple(able[:MOST_COLUMNS])
     only = getattr(entity, declared.column) == record.id
-    listing = Listing(entity, Asked(size=MOST_RELATED), names, only)
+    listing = Listing(entity, Asked(size=MOST_RELATED), names, only, reader=actor)
     table = entity.__tablename__
     rows = [
         RelatedRow(
@@ -244,17 +260,29 @@ def _removal(record: Regulated, actor: Actor) -> list[Button]:
 # facts
 
 
-def _groups(record: Regulated) -> list[Group]:
+def _groups(record: Regulated, actor: Actor) -> list[Group]:
     groups: dict[str | None, list[Fact]] = {}
-    for one in type(record).fields().values():
+    whole = unmasking.unmaskable(record, actor)
+    for one in readable_facts(record, actor):
         if one.name in ("state", "number"):
             continue
-        value = getattr(record, one.name)
+        value = value_of(record, one.name)
         if value is None and (one.name == "turn" or not one.form):
             continue
         heading = translate(one.group) if one.group else None
-        groups.setdefault(heading, []).append(_fact(one, value))
+        fact = _fact(one, value)
+        if one in whole:
+            table = record.__tablename__
+            url = url_for(f"{table}.unmask_view", fact=one.name, id=record.id)
+            fact = replace(fact, unmask_url=url)
+        groups.setdefault(heading, []).append(fact)
     return [Group(heading, facts) for heading, facts in groups.items()]
+
+
+def readable_facts(record: Regulated, actor: Actor) -> list[Field]:
+    """The facts of a record that the reader reads in its present state."""
+    state = facts.state_of(record)
+    return [f for f in type(record).fields().values() if facts.may_read(f, actor, state)]
 
 
 def _fact(declared: Field, value: Any) -> Fact:
@@ -347,9 +375,9 @@ def _timeline_filters(record: Regulated) -> list[tuple[str, str, bool]]:
     return found + [(words[kind], f"{here}&show={kind}", now == kind) for kind in KINDS]
 
 
-def _timeline(record: Regulated, only: str | None) -> list[Entry]:
+def _timeline(record: Regulated, actor: Actor, only: str | None) -> list[Entry]:
     entries = [
-        *_events(record),
+        *_events(record, actor),
         *_comments(record),
         *_messages(record),
         *_marks(record),
@@ -360,7 +388,8 @@ def _timeline(record: Regulated, only: str | None) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.at)[::-1]
 
 
-def _events(record: Regulated) -> Iterator[Entry]:
+def _events(record: Regulated, actor: Actor) -> Iterator[Entry]:
+    known = readable_facts(record, actor)
     event = audit.AuditEvent
     query = (
         select(event)
@@ -379,7 +408,7 @@ def _events(record: Regulated) -> Iterator[Entry]:
             # What a record was born with stands beside the timeline, or in its first edit.
             []
             if one.action == "create"
-            else changes_of(type(record), one.before or {}, one.after or {}),
+            else changes_of(type(record), known, one.before or {}, one.after or {}),
             one.reason or "",
         )
 
@@ -410,11 +439,12 @@ def _what(record: Regulated, action: str, after: Any) -> str:
 
 
 def changes_of(
-    entity: type[Regulated], before: dict[str, Any], after: dict[str, Any]
+    entity: type[Regulated], known: list[Field], before: dict[str, Any], after: dict[str, Any]
 ) -> list[tuple[str, str, str]]:
     """What changed, by the declaration's labels, with related names as of then (pitfall 37)."""
     found = []
-    for name, declared in entity.fields().items():
+    for declared in known:
+        name = declared.name
         if (name in before or name in after) and name != "number":
             old = _as_of_then(entity, declared, before.get(name))
             new = _as_of_then(entity, declared, after.get(name))

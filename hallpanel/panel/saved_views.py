@@ -9,7 +9,9 @@ from werkzeug.wrappers import Response
 
 from hallpanel.engine.entity import Regulated
 from hallpanel.engine.errors import Refusal
+from hallpanel.engine.facts import Reading
 from hallpanel.engine.listing import operators_of
+from hallpanel.engine.scope import SYSTEM
 from hallpanel.guard import saved_views
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, refusal_sentence
@@ -97,7 +99,7 @@ def normal_query(entity: type[Regulated], query: str) -> str:
     conditions = {
         (c.parameter, c.value) for c in known if c.operator in operators_of(facts[c.field])
     }
-    columns = chosen_columns(entity, args)
+    columns = chosen_columns(Reading(entity, SYSTEM), args)
     found = [("search", asked.search)] if asked.search else []
     found += sorted(conditions)
     if columns != entity.list_view.columns:

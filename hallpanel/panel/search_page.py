@@ -72,7 +72,7 @@ def _pages(readable: list[type[Regulated]], query: str) -> Group:
 
 
 def _records(entity: type[Regulated], query: str) -> Group:
-    listing = Listing(entity, Asked(search=query, size=MOST_EACH), ())
+    listing = Listing(entity, Asked(search=query, size=MOST_EACH), (), reader=present().actor)
     ids = [row.id for row in listing.page(db.session()).rows]
     by_id = {one.id: one for one in db.session.scalars(select(entity).where(entity.id.in_(ids)))}
     table = entity.__tablename__

@@ -8,8 +8,10 @@ from typing import Any
 
 from flask import url_for
 
+from hallpanel.engine import masking
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.entity import REGISTRY, Field, Kind, Regulated
+from hallpanel.engine.listing import UNREADABLE
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.panel.language import _, format_day, format_instant, format_number, translate
 from hallpanel.panel.person import request_instant
@@ -97,6 +99,8 @@ def shown(declared: Field, value: Any) -> str:
     """A value of a field in the reader's words; an empty one is an empty text."""
     if value is None or value == "":
         return ""
+    if declared.mask is not None:
+        return UNREADABLE if value == UNREADABLE else masking.masked(declared.mask, value)
     match declared.kind:
         case Kind.CHOICE:
             return choice_word(declared, value)

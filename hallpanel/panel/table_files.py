@@ -25,6 +25,9 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 ZIP = b"PK\x03\x04"
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".et", ".ods"})
 
+WATERMARK = "※"
+"""Begins the row in which an export says who took it away."""
+
 TAKEN = _l("Save it as xlsx or csv and choose it again.")
 
 Cells = Sequence[Raw]
@@ -51,7 +54,7 @@ def open_table(path: Path, name: str | None = None) -> TableFile:
     if start != ZIP and PurePath(name or path.name).suffix.lower() in WORKBOOKS:
         raise _refuse(DAMAGED)  # rather than rows of junk, read as text
     numbered = enumerate(_xlsx_rows(path) if start == ZIP else _csv_rows(path), 1)
-    filled = ((number, cells) for number, cells in numbered if any(_filled(c) for c in cells))
+    filled = ((number, cells) for number, cells in numbered if _says_something(cells))
     head = next(filled, None)
     if head is None:
         raise Refusal(_l("the file is empty"), then=TAKEN)
@@ -59,6 +62,12 @@ def open_table(path: Path, name: str | None = None) -> TableFile:
     while heads and not heads[-1]:
         heads.pop()
     return TableFile(heads, filled)
+
+
+def _says_something(cells: Cells) -> bool:
+    """Whether a row is more than blanks, or the watermark of an export."""
+    filled = [cell for cell in cells if _filled(cell)]
+    return bool(filled) and not (len(filled) == 1 and str(filled[0]).startswith(WATERMARK))
 
 
 def _filled(cell: Raw) -> bool:

@@ -20,6 +20,8 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import DeclarationError
+from hallpanel.engine.masking import Mask
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.sweep import Timed
 from hallpanel.engine.who import ApproverMay, Either, Holds, OwnerMay, PartyMay, Who
@@ -83,6 +85,15 @@ def flow(*transitions, initial=State.DRAFT):
 def limit(**changed):
     settings = {"starts": ("close",), "stops": ("close",), **changed}
     return DeadlineRule("answer", label=WORD, clause="2.1.1", promise="answer", **settings)
+
+
+def sealed(mask, *, unmask=(), **changed):
+    about = Personal(WORD, Years(3), shown=mask, unmask=unmask)
+    return column(WORD, secrecy=Secrecy.SECRET, sealed=True, personal=about, **changed)
+
+
+def fact(declared):
+    return {"facts": {"note": declared}, "hints": {"note": Mapped[str | None]}}
 
 
 def faults(*declared):
@@ -242,6 +253,61 @@ CHECKED = {
         "E10",
         "column 'note' is free text and does not say how secret it is",
     ),
+    "E22 a text that may be personal": (
+        fact(column(WORD, secrecy=Secrecy.INTERNAL)),
+        "E22",
+        "column 'note' may hold personal data and says neither its purpose nor how long it is kept",
+    ),
+    "E23 a sealed fact without a mask": (
+        fact(sealed(None)),
+        "E23",
+        "sealed column 'note' has no mask",
+    ),
+    "E23 a sealed fact that is filtered": (
+        fact(sealed(Mask.NAME, filter=True)),
+        "E23",
+        "sealed column 'note' cannot be filtered by its parts",
+    ),
+    "E23 a sealed fact that is searched": (
+        fact(sealed(Mask.NAME)) | {"list_view": ListView("colour", search=("note",))},
+        "E23",
+        "sealed column 'note' cannot be searched",
+    ),
+    "E23 a keyed word of what is not sealed": (
+        fact(column(WORD, secrecy=Secrecy.PUBLIC, searchable=True)),
+        "E23",
+        "column 'note' is searchable by its keyed word and not sealed",
+    ),
+    "E24 a rule for a role that reads nothing": (
+        fact(column(WORD, secrecy=Secrecy.PUBLIC, read=(Role.AUDITOR,))),
+        "E24",
+        "who may read 'note': role 'auditor' does not read the record",
+    ),
+    "E24 a rule for a state of another entity": (
+        fact(column(WORD, secrecy=Secrecy.PUBLIC, write={Role.LEAD: (Foreign.DRAFT,)})) | flow(),
+        "E24",
+        "who may write 'note': <Foreign.DRAFT: 'draft'> of role 'lead' is no state of it",
+    ),
+    "E24 a role that unmasks what it does not read": (
+        fact(sealed(Mask.NAME, unmask=(Role.AUDITOR,))),
+        "E24",
+        "role 'auditor' may unmask 'note', which it does not read masked",
+    ),
+    "E24 a hidden name": (
+        {"facts": {"colour": column(WORD, secrecy=Secrecy.PUBLIC, read=(Role.LEAD,))}},
+        "E24",
+        "'colour' names the record or says whose it is, and is hidden from some",
+    ),
+    "E25 a party that is no person": (
+        {"secluded": True, "conflicted": ("colour",)},
+        "E25",
+        "'colour' is named in conflicted and leads to no member of staff",
+    ),
+    "E25 a fact that only one has": (
+        {"secluded": True, "unique_together": ("colour",)},
+        "E25",
+        "its refusal of a second record would tell of the first",
+    ),
     "E11 a verb without a word": (
         flow(step("bewilder")),
         "E11",
@@ -361,6 +427,14 @@ def test_a_wrong_declaration_is_refused_at_the_start_with_a_hint(wrong):
     assert mine[3]
 
 
+def test_no_record_refers_to_a_secluded_one_that_others_do_not_read_cmp_1():
+    declare("Umbrella", secluded=True)
+    facts = {"umbrella": related(WORD)}
+    (found,) = faults(declare("Stand", facts=facts, hints={"umbrella": Mapped["Umbrella"]}))
+    assert found[0] == "E25"
+    assert found[2].startswith("relation 'umbrella' would show a secluded record")
+
+
 def test_two_entities_do_not_share_their_numbers():
     one = declare("Umbrella", series="YS")
     other = declare("Parasol", series="YS")
@@ -382,7 +456,7 @@ def test_the_rule_book_of_the_hall_is_declared_right():
 
 def test_every_code_has_a_test():
     codes = {code for _, code, _ in (*BUILDING.values(), *CHECKED.values())} | {"E17", "E19"}
-    assert codes == {f"E{number:02d}" for number in range(1, 22)}
+    assert codes == {f"E{number:02d}" for number in range(1, 26)}
 
 
 def test_a_fact_keeps_what_its_declaration_says():

@@ -12,6 +12,7 @@ PARTS = {
     "chapter_id": "2",
     "clause": "2.1.2",
     "export_type": "csv",
+    "fact": "name",
     "filename": "hallpanel.css",
     "kind": "xlsx",
     "message_id": "1",
@@ -21,7 +22,7 @@ PARTS = {
     "tag": "en",
     "verb": "approve",
 }
-OF_A_RECORD = ("details", "edit", "delete", "act", "comment", "attach", "action")
+OF_A_RECORD = ("details", "edit", "delete", "act", "comment", "attach", "action", "unmask")
 
 
 def edited_by_the_hall():

@@ -112,7 +112,7 @@ def test_an_exported_file_imports_unchanged_in_any_language_pitfall_36(hall, ent
         for kind in ("csv", "xlsx"):
             speak(writer, tongues[place % 3])
             speak(reader, tongues[(place + 1) % 3])
-            content = writer.get(f"/admin/{table}/export/{kind}/").data
+            content = writer.take(f"/admin/{table}/export/{kind}/").data
             page = upload(reader, table, content, f"x.{kind}")
             assert set(figures(page)) <= {"same"}, f"{table}.{kind}: {words(page)}"
             assert figures(page) or not hall.rows(table), table
@@ -124,7 +124,7 @@ def test_all_columns_of_an_exported_file_come_back_the_same_pitfall_36(hall, kee
     for table, entity in REGISTRY.items():
         if entity.access.imports:
             query = "&".join(f"columns={name}" for name in entity.fields())
-            content = keeper.get(f"/admin/{table}/export/xlsx/?{query}").data
+            content = keeper.take(f"/admin/{table}/export/xlsx/?{query}").data
             page = upload(keeper, table, content, "x.xlsx")
             assert set(figures(page)) <= {"same"}, f"{table}: {words(page)}"
 
@@ -483,7 +483,7 @@ def test_formulas_in_a_file_are_words_and_nothing_else(hall, keeper):
     content = as_csv(("code", "contact"), ("A", '=HYPERLINK("http://evil")'))
     confirm(keeper, "unit", upload(keeper, "unit", content))
     assert hall.rows("unit")[0]["contact"] == '=HYPERLINK("http://evil")'
-    assert "'=HYPERLINK" in keeper.get("/admin/unit/export/csv/?columns=contact").text
+    assert "'=HYPERLINK" in keeper.take("/admin/unit/export/csv/?columns=contact").text
 
 
 # between the dry run and its confirmation

@@ -122,7 +122,7 @@ def test_its_limit_runs_from_its_birth_until_it_is_handed_on_in_bulk(lost):
 def test_it_can_be_taken_away_as_a_table_and_stands_in_the_rule_book(lost):
     mei = browser(lost, "staff.a1")
     keep(mei)
-    table = mei.get(f"{LIST}export/csv/").data.decode("utf-8-sig")
+    table = mei.take(f"{LIST}export/csv/").data.decode("utf-8-sig")
     assert "雨伞" in table
     assert "SW2026-00001" in table
     assert "| 2.3.1 | lost_item | fetch |" in rulebook_table()

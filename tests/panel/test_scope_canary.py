@@ -200,6 +200,8 @@ def test_no_page_of_unit_a_is_any_different_for_a_canary_in_unit_b_az_3(aviary, 
 def look(visitor, page):
     """Open a page; most of them without the frame, which is the same around each."""
     framed = page.endswith("/") or page.startswith("/search")
+    if "/export/" in page:
+        return visitor.take(page)
     return visitor.get(page, headers={} if framed else {"X-Sheet": "1"})
 
 

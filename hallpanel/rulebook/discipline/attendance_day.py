@@ -16,6 +16,7 @@ from hallpanel.engine.entity import (
     column,
     related,
 )
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.words import Phrase, _l
 from hallpanel.rulebook.discipline.leave_days import Half, HalfDay
 from hallpanel.rulebook.hall.staff import Staff
@@ -79,7 +80,11 @@ class AttendanceDay(Regulated):
         _l("Afternoon"), filter=True, labels=ATTENDANCE_LABELS
     )
     afternoon_leave: Mapped["LeaveRequest | None"] = related(_l("Afternoon leave"))
-    note: Mapped[str | None] = column(_l("Note"), secrecy=Secrecy.INTERNAL)
+    note: Mapped[str | None] = column(
+        _l("Note"),
+        secrecy=Secrecy.INTERNAL,
+        personal=Personal(_l("Keeping account of attendance and leave"), Years(3)),
+    )
 
     list_view = ListView(
         "staff",

@@ -22,6 +22,7 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import Refusal
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.roles import Role
 from hallpanel.engine.words import _l
 from hallpanel.rulebook.discipline.leave_type import LeaveType
@@ -101,7 +102,11 @@ class LeaveEntry(Regulated):
     )
     day: Mapped[date] = column(_l("Day"), filter=True)
     request: Mapped["LeaveRequest | None"] = related(_l("Leave request"), form=False)
-    note: Mapped[str | None] = column(_l("Note"), secrecy=Secrecy.INTERNAL)
+    note: Mapped[str | None] = column(
+        _l("Note"),
+        secrecy=Secrecy.INTERNAL,
+        personal=Personal(_l("Keeping account of attendance and leave"), Years(3)),
+    )
 
     list_view = ListView(
         "staff",

@@ -21,6 +21,7 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import Refusal
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.recipients import HoldersOf, Party
 from hallpanel.engine.roles import Role
 from hallpanel.engine.sweep import Reminder, Timed
@@ -110,7 +111,11 @@ class LeaveRequest(Regulated):
     )
     days: Mapped[Decimal] = column(_l("Days"), group=WHEN, places=1, form=False)
     reason: Mapped[str] = column(
-        _l("Reason for leave"), group=WHY, kind=Kind.LONG_TEXT, secrecy=Secrecy.SENSITIVE
+        _l("Reason for leave"),
+        group=WHY,
+        kind=Kind.LONG_TEXT,
+        secrecy=Secrecy.SENSITIVE,
+        personal=Personal(_l("Deciding on leave"), Years(3)),
     )
     substitute: Mapped[Staff | None] = related(
         _l("Substitute"),

@@ -18,6 +18,7 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import Refusal
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.recipients import Party
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.sweep import Timed
@@ -84,7 +85,11 @@ class Delegation(Regulated):
     delegate: Mapped[Staff] = related(_l("Who decides instead"))
     first_day: Mapped[date] = column(_l("From"), filter=True)
     last_day: Mapped[date] = column(_l("Until"), filter=True)
-    reason: Mapped[str | None] = column(_l("Reason"), secrecy=Secrecy.INTERNAL)
+    reason: Mapped[str | None] = column(
+        _l("Reason"),
+        secrecy=Secrecy.INTERNAL,
+        personal=Personal(_l("Saying why somebody decides for another"), Years(5)),
+    )
 
     workflow = Workflow(
         State.GRANTED,

@@ -15,6 +15,7 @@ from hallpanel.engine.entity import (
     related,
 )
 from hallpanel.engine.errors import Refusal
+from hallpanel.engine.personal import EMPLOYMENT
 from hallpanel.engine.roles import Reach, Role
 from hallpanel.engine.words import _l
 from hallpanel.rulebook.hall import unit_membership
@@ -55,17 +56,27 @@ class Staff(Regulated):
     partner_id: Mapped[int | None]
 
     number: Mapped[str] = column(
-        _l("Staff number"), secrecy=Secrecy.INTERNAL, length=20, unique=True
+        _l("Staff number"),
+        secrecy=Secrecy.INTERNAL,
+        length=20,
+        unique=True,
+        personal=EMPLOYMENT,
     )
-    name: Mapped[str] = column(_l("Full name"), secrecy=Secrecy.INTERNAL, length=80, index=True)
+    name: Mapped[str] = column(
+        _l("Full name"), secrecy=Secrecy.INTERNAL, length=80, index=True, personal=EMPLOYMENT
+    )
     unit: Mapped[Unit] = related(_l("Window unit"), filter=True)
     post: Mapped[Post | None] = related(_l("Post"), filter=True)
     partner: Mapped[Optional["Staff"]] = related(
         _l("A/B partner"), hint=_l("One of the two stays on post while the other is away.")
     )
-    joined_on: Mapped[date] = column(_l("Joined on"), filter=True)
+    joined_on: Mapped[date] = column(_l("Joined on"), filter=True, personal=EMPLOYMENT)
     years_before: Mapped[int] = column(
-        _l("Years worked before"), default=0, least=0, hint=_l("Counts towards annual leave.")
+        _l("Years worked before"),
+        default=0,
+        least=0,
+        hint=_l("Counts towards annual leave."),
+        personal=EMPLOYMENT,
     )
 
     list_view = ListView(

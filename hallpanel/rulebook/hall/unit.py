@@ -5,7 +5,10 @@ from enum import StrEnum
 from sqlalchemy.orm import Mapped
 
 from hallpanel.engine.entity import REFERENCE, Kind, ListView, Regulated, Secrecy, column
+from hallpanel.engine.personal import Personal, Years
 from hallpanel.engine.words import _l
+
+LIAISON = Personal(_l("Reaching the unit during and outside office hours"), Years(1))
 
 
 class UnitKind(StrEnum):
@@ -41,9 +44,13 @@ class Unit(Regulated):
     business: Mapped[str] = column(
         _l("Kinds of business"), kind=Kind.LONG_TEXT, secrecy=Secrecy.PUBLIC
     )
-    contact: Mapped[str | None] = column(_l("Contact"), secrecy=Secrecy.INTERNAL)
-    telephone: Mapped[str | None] = column(_l("Telephone"), secrecy=Secrecy.INTERNAL, length=40)
-    chief: Mapped[str | None] = column(_l("Chief representative"), secrecy=Secrecy.INTERNAL)
+    contact: Mapped[str | None] = column(_l("Contact"), secrecy=Secrecy.INTERNAL, personal=LIAISON)
+    telephone: Mapped[str | None] = column(
+        _l("Telephone"), secrecy=Secrecy.INTERNAL, length=40, personal=LIAISON
+    )
+    chief: Mapped[str | None] = column(
+        _l("Chief representative"), secrecy=Secrecy.INTERNAL, personal=LIAISON
+    )
 
     list_view = ListView(
         "code", "name", "kind", "department", "contact", "telephone", search=("code", "name")
