@@ -43,7 +43,7 @@ from hallpanel.engine.signing import SigningKey
 from hallpanel.engine.store import prepare_engine
 from hallpanel.guard import one_time
 from hallpanel.guard.account import Account, create_account, find_account
-from hallpanel.guard.granting import ADMINISTRATORS, HELD_OVER_A_UNIT, grant
+from hallpanel.guard.granting import ADMINISTRATORS, HELD_OVER_A_UNIT, grant, refuse_alone
 from hallpanel.guard.sessions import SignInSession
 from hallpanel.panel import import_command
 from hallpanel.panel.channels import channels
@@ -260,6 +260,7 @@ def add_account(
         )
         for role in roles:
             over = unit_id if role in HELD_OVER_A_UNIT else None
+            refuse_alone(session, Role(role), utc_now())
             grant(session, account.id, Role(role), utc_now(), unit_id=over)
         code = one_time.issue(session, account.id, utc_now())
         session.commit()

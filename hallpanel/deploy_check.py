@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from hallpanel.engine import audit, wall
 from hallpanel.engine.store import SQLITE_PRAGMAS
+from hallpanel.guard import exclusions
 from hallpanel.guard.actors import demonstration_accounts
 
 SHORTEST_KEY = 32
@@ -203,6 +204,13 @@ def _demonstration(session: Session, at: datetime) -> Iterator[Fault]:
 
 
 def _unguarded(connection: Connection) -> Iterator[Fault]:
+    apart = exclusions.unguarded(connection)
+    if apart:
+        yield Fault(
+            "P10",
+            f"the database does not keep excluded roles apart: no trigger {', '.join(apart)}",
+            "Migrate the database: flask --app wsgi db upgrade -d hallpanel/migrations",
+        )
     missing = audit.unguarded(connection)
     if missing:
         yield Fault(

@@ -358,15 +358,19 @@ def _dropped(dialect_name: str, guarding: tuple[Trigger, ...]) -> tuple[str, ...
     return tuple(f"DROP TRIGGER {trigger.name}" for trigger in guarding)
 
 
-def unguarded(connection: Connection) -> list[str]:
-    """The triggers that ought to guard the book and are not there."""
+def present_triggers(connection: Connection) -> set[str]:
+    """The names of all triggers that are in force in the database."""
     catalogue = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
         "postgresql": "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'",
     }
-    dialect = connection.dialect.name
-    present = set(connection.scalars(text(catalogue[dialect])))
-    return [trigger.name for trigger in TRIGGERS[dialect] if trigger.name not in present]
+    return set(connection.scalars(text(catalogue[connection.dialect.name])))
+
+
+def unguarded(connection: Connection) -> list[str]:
+    """The triggers that ought to guard the book and are not there."""
+    present = present_triggers(connection)
+    return [one.name for one in TRIGGERS[connection.dialect.name] if one.name not in present]
 
 
 def _open_under_guard(table: Table, connection: Connection, **_: Any) -> None:

@@ -1,6 +1,5 @@
 """Which roles an account holds, from when until when, and which nobody holds together (SOD-1)."""
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import or_, select
@@ -10,33 +9,24 @@ from hallpanel.engine import audit
 from hallpanel.engine.clock import hall_day
 from hallpanel.engine.errors import Refusal
 from hallpanel.engine.roles import ROLE_LABELS, Role
-from hallpanel.engine.words import Phrase, _l
+from hallpanel.engine.words import _l
 from hallpanel.guard import sessions
 from hallpanel.guard.account import Account, RoleGrant
+from hallpanel.guard.exclusions import ADMINISTRATORS, EXCLUSIONS, roles_conflict
 
-ADMINISTRATORS = (Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR)
-
-# A role, and those that its holder may not hold besides.
-EXCLUSIONS: tuple[tuple[Role, frozenset[Role]], ...] = (
-    *((role, frozenset(Role) - {role}) for role in ADMINISTRATORS),
-    (Role.SUPERVISION, frozenset({Role.HALL_ADMIN, Role.LEAD, Role.STAFF})),
-)
+__all__ = [
+    "ADMINISTRATORS",
+    "EXCLUSIONS",
+    "HELD_OVER_A_UNIT",
+    "grant",
+    "grants_between",
+    "holders",
+    "refuse_alone",
+    "revoke",
+    "roles_conflict",
+]
 
 HELD_OVER_A_UNIT = frozenset({Role.LEAD})
-
-
-def roles_conflict(roles: Iterable[Role]) -> Phrase | None:
-    """Why one person may not hold these roles together, or None."""
-    held = frozenset(roles)
-    for role, excluded in EXCLUSIONS:
-        clash = sorted(held & excluded) if role in held else []
-        if clash:
-            return _l(
-                "one person is not both %(one)s and %(other)s",
-                one=ROLE_LABELS[role],
-                other=ROLE_LABELS[clash[0]],
-            )
-    return None
 
 
 def grant(
@@ -50,6 +40,8 @@ def grant(
     until: date | None = None,
 ) -> RoleGrant:
     """Give a role from a day (today) until a day (open); the account signs in anew (SESS-1).
+
+    What clashes is looked for among all accounts of the same member of staff (SOD-1).
 
     Raises:
         Refusal: the role needs a unit, the period is in the wrong order, or the roles clash.
@@ -100,10 +92,57 @@ def grants_between(
     return list(rows)
 
 
+def refuse_alone(session: Session, role: Role, at: datetime) -> None:
+    """Refuse to give an administrator's role by one hand, once somebody holds it (SOD-3).
+
+    The command line opens the first account of each of the three; the panel, in which two people
+    agree, all that follow.
+
+    Raises:
+        Refusal: the role is an administrator's, and somebody holds it.
+    """
+    if role in ADMINISTRATORS and holders(session, role, at):
+        raise Refusal(
+            _l("%(role)s is granted by two people", role=ROLE_LABELS[role]),
+            then=_l("The security administrator asks for it in the panel, under Accounts."),
+            field="role",
+        )
+
+
+def holders(session: Session, role: Role, at: datetime) -> list[Account]:
+    """The open accounts that hold a role on the day of an instant."""
+    day = hall_day(at)
+    rows = session.scalars(
+        select(Account)
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .where(
+            RoleGrant.role == role,
+            RoleGrant.since <= day,
+            or_(RoleGrant.until.is_(None), RoleGrant.until >= day),
+            Account.disabled_at.is_(None),
+        )
+        .distinct()
+        .order_by(Account.id)
+    )
+    return list(rows)
+
+
 def _roles_between(
     session: Session, account_id: int, first: date, last: date | None
 ) -> frozenset[Role]:
-    return frozenset(held.role for held in grants_between(session, account_id, first, last))
+    """The roles of a person in a period, whichever of their open accounts holds them."""
+    accounts = [account_id, *_other_accounts(session, account_id)]
+    return frozenset(
+        held.role for one in accounts for held in grants_between(session, one, first, last)
+    )
+
+
+def _other_accounts(session: Session, account_id: int) -> list[int]:
+    staff = select(Account.staff_id).where(Account.id == account_id).scalar_subquery()
+    others = select(Account.id).where(
+        Account.staff_id == staff, Account.id != account_id, Account.disabled_at.is_(None)
+    )
+    return list(session.scalars(others.order_by(Account.id)))
 
 
 def _refuse_impossible(role: Role, unit_id: int | None, first: date, last: date | None) -> None:
@@ -118,8 +157,10 @@ def _refuse_impossible(role: Role, unit_id: int | None, first: date, last: date 
 
 
 def _hold_still(session: Session, account_id: int) -> None:
-    """Let two grants to one account wait for each other, so that each sees the other's roles."""
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    """Let two grants to one person wait for each other, so that each sees the other's roles."""
+    staff = select(Account.staff_id).where(Account.id == account_id).scalar_subquery()
+    mine = select(Account.id).where(or_(Account.id == account_id, Account.staff_id == staff))
+    session.execute(mine.order_by(Account.id).with_for_update(key_share=True))
 
 
 def _audit_grant(session: Session, action: str, granted: RoleGrant, at: datetime) -> None:
