@@ -69,7 +69,7 @@ SAME_PERSON = (
 def _granted(but: str = "") -> str:
     """SQL that holds where a new grant clashes with another one of the same person."""
     return (
-        "EXISTS (SELECT 1 FROM role_grant held JOIN account holder ON holder.id = held.account_id "
+        "EXISTS (SELECT 1 FROM role_grant held JOIN account holder ON holder.id = held.account_id "  # noqa: S608 - constants
         f"WHERE {SAME_PERSON} AND {_overlap('NEW', 'held')} "
         f"AND {_pairs('NEW.role', 'held.role')}{but})"
     )
@@ -78,7 +78,7 @@ def _granted(but: str = "") -> str:
 def _joined() -> str:
     """SQL that holds where an account comes to a member of staff whose others clash with it."""
     return (
-        "NEW.staff_id IS NOT NULL AND NEW.disabled_at IS NULL AND EXISTS ("
+        "NEW.staff_id IS NOT NULL AND NEW.disabled_at IS NULL AND EXISTS ("  # noqa: S608 - constants
         "SELECT 1 FROM role_grant mine JOIN role_grant held ON held.account_id <> mine.account_id "
         "JOIN account holder ON holder.id = held.account_id "
         "WHERE mine.account_id = NEW.id AND holder.staff_id = NEW.staff_id "
@@ -103,9 +103,7 @@ def _on_postgresql(name: str, table: str, occasion: str, clash: str, hold: str) 
         f"IF {clash} THEN RAISE EXCEPTION '{NEVER}' "
         "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
     )
-    trigger = (
-        f"CREATE TRIGGER {name} {occasion} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-    )
+    trigger = f"CREATE TRIGGER {name} {occasion} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
     return Trigger(name, table, (function, trigger))
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "grants_between",
     "holders",
     "refuse_alone",
+    "refuse_clash",
     "revoke",
     "roles_conflict",
 ]
@@ -49,15 +50,26 @@ def grant(
     first = since or hall_day(at)
     _refuse_impossible(role, unit_id, first, until)
     _hold_still(session, account_id)
-    clash = roles_conflict({role, *_roles_between(session, account_id, first, until)})
-    if clash is not None:
-        raise Refusal(clash, field="role")
+    refuse_clash(session, account_id, role, first, until)
     granted = RoleGrant(account_id=account_id, role=role, unit_id=unit_id, since=first, until=until)
     session.add(granted)
     session.flush()
     sessions.end_all(session, account_id, at)
     _audit_grant(session, "grant_role", granted, at)
     return granted
+
+
+def refuse_clash(
+    session: Session, account_id: int, role: Role, first: date, last: date | None
+) -> None:
+    """Refuse a role that the person may not hold besides what they hold in a period (SOD-1).
+
+    Raises:
+        Refusal: the roles clash.
+    """
+    clash = roles_conflict({role, *_roles_between(session, account_id, first, last)})
+    if clash is not None:
+        raise Refusal(clash, field="role")
 
 
 def revoke(session: Session, granted: RoleGrant, at: datetime) -> None:
