@@ -16,7 +16,7 @@ from hallpanel.engine import audit, check, sealing
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.sealing import Cipher
 from hallpanel.engine.store import prepare_engine
-from hallpanel.panel import language, security, sign_in
+from hallpanel.panel import language, opening, security, sign_in
 from hallpanel.panel.extensions import bootstrap, db, migrate
 from hallpanel.rulebook.table import clause_ids
 
@@ -26,7 +26,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
 
     Raises:
         SettingError: a setting with which the panel must not start.
-        DeclarationError: an entity's declaration is wrong.
+        DeclarationError: a declaration is wrong, or nobody says whom a page opens for.
     """
     app = Flask("hallpanel", template_folder="panel/templates", static_folder="panel/static")
     app.config.from_mapping(config.settings(os.environ) if settings is None else settings)
@@ -40,6 +40,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     bootstrap.init_app(app)
     panel.init_app(app, list(REGISTRY.values()))
     cli.init_app(app)
+    opening.check(app)
     return app
 
 

@@ -1,5 +1,6 @@
 """The command line, `flask --app wsgi …`: each command is a door of its own, and is the system."""
 
+import hashlib
 import json
 import logging
 import os
@@ -41,7 +42,7 @@ from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.signing import SigningKey
 from hallpanel.engine.store import prepare_engine
-from hallpanel.guard import one_time
+from hallpanel.guard import dual_control, one_time
 from hallpanel.guard.account import Account, create_account, find_account
 from hallpanel.guard.granting import ADMINISTRATORS, HELD_OVER_A_UNIT, grant, refuse_alone
 from hallpanel.guard.sessions import SignInSession
@@ -482,11 +483,10 @@ def backup_command(file: Path) -> None:
 
 @commands.command("restore")
 @click.argument("file", type=AN_EXISTING_FILE)
-@click.option("--force", is_flag=True, help="Also over a database that holds records.")
-def restore(file: Path, *, force: bool) -> None:
+@click.option("--approved", type=int, metavar="NUMBER", help="The request two people agreed to.")
+def restore(file: Path, *, approved: int | None) -> None:
     """Put a backup's records in the place of those in the database, and verify the audit book."""
-    if not force and _is_in_use():
-        fail("The database holds records. Name an empty one, or say --force to lose them.")
+    agreed = _agreed(file, approved) if _is_in_use() else {}
     db.engine.dispose()
     with plainly():
         notes = backup.read(file, _owner_url(), instance() / "attachments")
@@ -498,7 +498,9 @@ def restore(file: Path, *, force: bool) -> None:
         # Who was signed in when the backup was made may have been signed out, or barred, since.
         open_ones = update(SignInSession).where(SignInSession.ended_at.is_(None))
         session.execute(open_ones.values(ended_at=utc_now()))
-        audit.record(session, audit.Event("restore", after={"file": file.name, "at": notes["at"]}))
+        audit.record(
+            session, audit.Event("restore", after={"file": file.name, "at": notes["at"], **agreed})
+        )
         session.commit()
     click.echo(
         f"Restored as of {notes['at']}; {verdict.checked} events of the audit book are right."
@@ -538,6 +540,26 @@ def db_roles() -> None:
         for why in wall.overpowered(connection):
             fail(f"The account that serves passes by the walls: {why}.")
     click.echo("The tables show the serving account what each person may see, and no more.")
+
+
+def _agreed(file: Path, number: int | None) -> dict[str, Any]:
+    """Who asked for a restore over records that are in use, and who agreed to it (SOD-3)."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if number is None:
+        fail(
+            f"The database holds records: a second person must agree. The system administrator "
+            f"asks for it in the panel, under /dual/restore/, for the file {file.name} with the "
+            f"SHA-256 {digest}; then say --approved NUMBER within 30 minutes."
+        )
+    payload = {"file": file.name, "digest": digest}
+    with desk() as session, plainly():
+        against = dual_control.use(session, number, "restore", payload, utc_now())
+        if against is not None:
+            raise against
+        request = dual_control.find(session, number)
+        session.commit()
+    assert request is not None
+    return {"requested_by": request.requested_by, "approved_by": request.decided_by}
 
 
 def _is_in_use() -> bool:

@@ -16,10 +16,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import audit_anchor, lease, outbox, store, sweep
+from hallpanel.engine import audit_anchor, lease, outbox, records, store, sweep
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.outbox import Channel
+from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.signing import SigningKey
+from hallpanel.guard import dual_control
 
 LEASE = "worker"
 EVERY = timedelta(minutes=1)
@@ -58,6 +60,9 @@ class Worker:
             return False
         with self.open_session() as session:
             swept = sweep.run(session, utc_now())
+            with records.at_desk(session, SYSTEM, utc_now()):
+                dual_control.expire_old(session, utc_now())
+                session.commit()
         with self.open_session() as session:
             delivered = outbox.deliver(session, utc_now(), self.channels)
             session.rollback()

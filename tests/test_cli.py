@@ -1,9 +1,11 @@
 """The command line: what an administrator types, what it says, and with which code it ends."""
 
+import hashlib
 import io
 import json
 import os
 import re
+import secrets
 import signal
 import sqlite3
 import stat
@@ -27,8 +29,13 @@ from hallpanel.engine.audit import EVENTS
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.lease import Lease
+from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.store import Base
+from hallpanel.guard import dual_control
+from hallpanel.guard.account import create_account
+from hallpanel.guard.actors import actor_of
+from hallpanel.guard.granting import grant
 from hallpanel.panel.extensions import db
 from hallpanel.rulebook import table
 from tests.panel.door import account, at_work, browser
@@ -69,6 +76,38 @@ def units(app):
 def actions(app):
     query = select(EVENTS.c.action).order_by(EVENTS.c.seq)
     return at_work(app, lambda session: list(session.scalars(query)))
+
+
+def agreed(app, file):
+    """What the command says once two people agreed to a restore of exactly this file."""
+
+    def work(session):
+        people = {}
+        for role in (Role.SYSADMIN, Role.SECADMIN):
+            name = f"{role.value}.{secrets.token_hex(4)}"
+            made = create_account(session, name, name, None, utc_now())
+            grant(session, made.id, role, utc_now())
+            people[role] = actor_of(session, made, utc_now())
+        content = file.read_bytes()
+        payload = {"file": file.name, "digest": hashlib.sha256(content).hexdigest()}
+        asker, second = people[Role.SYSADMIN], people[Role.SECADMIN]
+        asked = dual_control.ask(session, "restore", payload, "磁盘坏了", asker, utc_now())
+        dual_control.decide(session, asked.id, second, utc_now(), agrees=True)
+        return asked.id
+
+    return ("--approved", at_work(app, work))
+
+
+def test_a_restore_over_records_takes_two_people_and_their_one_file_sod_3(app, typed, tmp_path):
+    add_unit(app)
+    file, other = tmp_path / "hall.backup", tmp_path / "other.backup"
+    assert typed("backup", file).exit_code == 0
+    assert typed("backup", other).exit_code == 0
+    said = agreed(app, file)
+    assert typed("restore", file, "--approved", 999).exit_code == 1
+    assert typed("restore", other, *said).exit_code == 1
+    done = typed("restore", file, *said)
+    assert done.exit_code == 0, done.output
 
 
 def unguard(app):
@@ -463,9 +502,9 @@ def test_a_backup_comes_back_with_all_records_files_and_a_whole_audit_dur_5(app,
     add_unit(app, "B")
     path.unlink()
     refused = typed("restore", file)
-    assert (refused.exit_code, "--force" in refused.output) == (1, True)
+    assert (refused.exit_code, "--approved" in refused.output) == (1, True)
     assert list(units(app)) == ["A", "B"]
-    done = typed("restore", file, "--force")
+    done = typed("restore", file, *agreed(app, file))
     assert done.exit_code == 0, done.output
     assert "events of the audit book are right" in done.output
     assert tables(app) == before
@@ -502,7 +541,7 @@ def test_a_restore_signs_everybody_out_sess_1(app, typed, tmp_path):
     assert client.get("/me/").status_code == 200
     file = tmp_path / "hall.backup"
     assert typed("backup", file).exit_code == 0
-    assert typed("restore", file, "--force").exit_code == 0
+    assert typed("restore", file, *agreed(app, file)).exit_code == 0
     assert client.get("/me/").status_code == 303
     assert browser(app).get("/me/").status_code == 200
 
@@ -516,7 +555,7 @@ def test_a_backup_is_newer_than_its_beginning_while_others_write_dur_5(app, type
         file = tmp_path / "hall.backup"
         url, attachments = db.engine.url, tmp_path / "none"
         backup.write(file, url, attachments, utc_now())
-    assert typed("restore", file, "--force").exit_code == 0
+    assert typed("restore", file, *agreed(app, file)).exit_code == 0
     assert len(units(app)) == 20
 
 
@@ -554,7 +593,7 @@ NO_BACKUPS = {
 def test_what_is_no_backup_changes_nothing(app, typed, tmp_path, parts):
     add_unit(app)
     for file in (packed(tmp_path, *parts), HOME / "Makefile"):
-        done = typed("restore", file, "--force")
+        done = typed("restore", file, *agreed(app, file))
         assert done.exit_code == 1
         assert "Traceback" not in done.output
     assert list(units(app)) == ["A"]
@@ -569,7 +608,8 @@ def test_a_damaged_backup_changes_nothing(app, typed, tmp_path):
         content = bytearray(archive.extractfile("database").read())
     content[8192:40960] = bytes(32768)
     parts = [(backup.NOTES, NOTES), ("database", bytes(content))]
-    done = typed("restore", packed(tmp_path, *parts), "--force")
+    file = packed(tmp_path, *parts)
+    done = typed("restore", file, *agreed(app, file))
     assert done.exit_code == 1, done.output
     assert list(units(app)) == ["A"]
 
@@ -581,7 +621,7 @@ def test_a_backup_writes_no_file_outside_its_places(app, typed, tmp_path):
     content = (tmp_path / "empty.db").read_bytes()
     evil = [("../evil", b"x"), ("attachments/../../evil", b"x"), ("/tmp/evil-hallpanel", b"x")]
     file = packed(tmp_path, (backup.NOTES, NOTES), ("database", content), *evil)
-    typed("restore", file, "--force")
+    typed("restore", file, *agreed(app, file))
     assert not list(tmp_path.rglob("evil*"))
     assert not Path("/tmp/evil-hallpanel").exists()
 

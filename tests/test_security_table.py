@@ -59,6 +59,6 @@ def test_who_answers_for_security_reads_every_row(hall, username):
 
 
 @pytest.mark.parametrize("username", ["halladmin", "lead.a", "sysadmin"])
-def test_others_do_not_find_the_page(hall, username):
-    assert hall.browser(username).get("/security/").status_code == 404
+def test_others_do_not_open_the_page(hall, username):
+    assert hall.browser(username).get("/security/").status_code == 403
     assert "/security/" not in hall.browser(username).get("/").text

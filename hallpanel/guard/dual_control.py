@@ -267,9 +267,9 @@ def expire_old(session: Session, at: datetime) -> int:
     return closed
 
 
-def concerned_roles(actor: Actor) -> bool:
-    """Whether a person has to do with any request at all."""
-    return any(actor.roles & (k.may_ask | k.may_approve | k.else_by) for k in KINDS.values())
+def may_be_second(actor: Actor) -> bool:
+    """Whether a person's roles may agree to anything at all."""
+    return any(actor.roles & (kind.may_approve | kind.else_by) for kind in KINDS.values())
 
 
 def approving_roles(session: Session, request: DualControl, at: datetime) -> frozenset[Role]:

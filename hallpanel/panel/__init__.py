@@ -8,10 +8,13 @@ from flask_admin.theme import Theme
 
 from hallpanel.engine.entity import Regulated
 from hallpanel.panel import (
+    accounts_pages,
     audit_pages,
+    dual_pages,
     health,
     home,
     inbox,
+    opening,
     rulebook_pages,
     search_page,
     security_table,
@@ -25,8 +28,11 @@ def init_app(app: Flask, entities: Sequence[type[Regulated]]) -> None:
     """Give every entity its view, and the panel its pages."""
     app.before_request(_read_or_write)
     surroundings.init_app(app)
-    for pages in (health, rulebook_pages, inbox, search_page, security_table, audit_pages):
-        app.register_blueprint(pages.blueprint)
+    app.register_blueprint(health.blueprint)
+    for pages in (rulebook_pages, inbox, search_page, dual_pages, audit_pages):
+        app.register_blueprint(opening.opens(pages.blueprint))
+    app.register_blueprint(accounts_pages.blueprint)
+    app.register_blueprint(opening.opens(security_table.blueprint, *security_table.READERS))
     admin = Admin(
         app,
         url="/admin",

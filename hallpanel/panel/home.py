@@ -19,6 +19,7 @@ from hallpanel.engine.workflow import Act, Transition
 from hallpanel.panel.extensions import db
 from hallpanel.panel.language import _, format_day, format_number, listed, translate
 from hallpanel.panel.lists import Column, ListRow
+from hallpanel.panel.opening import for_all_inside
 from hallpanel.panel.person import present, request_instant
 from hallpanel.panel.record_page import chip_of
 from hallpanel.panel.showing import (
@@ -121,6 +122,7 @@ class HomeView(AdminIndexView):
     """Flask-Admin's index, at the root of the panel."""
 
     @expose("/")
+    @for_all_inside
     def index(self) -> str:
         """The home page of whoever is signed in."""
         page = home_page(present().actor)

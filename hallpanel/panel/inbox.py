@@ -71,6 +71,8 @@ def opened(message_id: int) -> Response:
     message = db.session.scalars(query).one_or_none()
     if message is None:
         abort(404)
+    if message.table_name == "dual_control":
+        return redirect(url_for("dual.index"), 303)
     if message.table_name not in REGISTRY or message.record_id is None:
         return redirect(url_for("inbox.index"), 303)
     if records.find(db.session(), REGISTRY[message.table_name], message.record_id) is None:

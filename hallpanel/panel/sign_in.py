@@ -28,7 +28,7 @@ from hallpanel.guard.actors import demonstration_accounts
 from hallpanel.guard.duties import Duty, duty
 from hallpanel.guard.password_policy import DJBH3
 from hallpanel.guard.sessions import SignInSession
-from hallpanel.panel import own_factor, own_page, own_password
+from hallpanel.panel import opening, own_factor, own_page, own_password
 from hallpanel.panel.anchoring import leave_anchor
 from hallpanel.panel.error_pages import error_page, wants_json
 from hallpanel.panel.extensions import db, login_manager
@@ -92,7 +92,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_let_through)
     app.register_blueprint(blueprint)
     for page in (own_page, own_password, own_factor):
-        app.register_blueprint(page.blueprint)
+        app.register_blueprint(opening.opens(page.blueprint))
 
 
 def ask_to_sign_in() -> Response:
@@ -193,6 +193,7 @@ def _let_through() -> Response | None:
     sit_down(who)
     unmet = duty(who, profile(), request_instant())
     if unmet is None:
+        opening.demand(current_app, request.endpoint, who.actor)
         return None
     g.at_the_gate = True  # whatever is shown now has no navigation and no figures around it
     endpoint, sentence = DUTIES[unmet]

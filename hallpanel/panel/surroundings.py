@@ -11,11 +11,13 @@ from hallpanel.engine.entity import REGISTRY, Regulated
 from hallpanel.engine.roles import ROLE_LABELS, Role
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.words import Phrase
+from hallpanel.guard import dual_control
+from hallpanel.guard.exclusions import ADMINISTRATORS
 from hallpanel.panel.assets import version_of
 from hallpanel.panel.extensions import db
 from hallpanel.panel.icons import icon
 from hallpanel.panel.language import _, _l, listed, translate
-from hallpanel.panel.person import present, sit_down
+from hallpanel.panel.person import present, request_instant, sit_down
 
 CHAPTERS: dict[str, tuple[Any, str]] = {
     "hall": (_l("Hall"), "bank"),
@@ -31,6 +33,7 @@ CHAPTERS: dict[str, tuple[Any, str]] = {
 """The chapters in the book's order, with word and sign; others follow under their own name."""
 
 OFFICES: tuple[tuple[str, Phrase, frozenset[Role]], ...] = (
+    ("accounts.index", _l("Accounts"), frozenset(ADMINISTRATORS)),
     ("audit.index", _l("Audit book"), frozenset({Role.AUDITOR})),
     ("security.index", _l("Security requirements"), frozenset({Role.SECADMIN, Role.AUDITOR})),
 )
@@ -214,6 +217,24 @@ def _in_menu(entity: type[Regulated], actor: Actor) -> bool:
     return entity.access.may(actor, "read") and (entity.everyday or keeps)
 
 
+def _guarded(actor: Actor) -> list[NavItem]:
+    """The pages of the administrators, and of those who may be a second person."""
+    items = [
+        _guard_item(translate(label), endpoint, 0)
+        for endpoint, label, roles in OFFICES
+        if roles & actor.roles
+    ]
+    if dual_control.may_be_second(actor):
+        waiting = len(dual_control.requests_for(db.session(), actor, request_instant()))
+        items.append(_guard_item(_("Two people"), "dual.index", waiting))
+    return items
+
+
+def _guard_item(label: str, endpoint: str, count: int) -> NavItem:
+    url = url_for(endpoint)
+    return NavItem(label, url, request.path.startswith(url), count, count > 0)
+
+
 def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
     chapters: dict[str, list[NavItem]] = {}
     for entity in sorted(REGISTRY.values(), key=lambda one: one.place):
@@ -225,12 +246,7 @@ def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
                 translate(entity.plural), url, request.path.startswith(url), count, count > 0
             )
             chapters.setdefault(entity.chapter(), []).append(item)
-    for endpoint, label, roles in OFFICES:
-        if roles & actor.roles:
-            url = url_for(endpoint)
-            here = request.path.startswith(url)
-            item = NavItem(translate(label), url, here, 0, waiting=False)
-            chapters.setdefault("guard", []).append(item)
+    chapters["guard"] = _guarded(actor)
     order = [*CHAPTERS, *(key for key in chapters if key not in CHAPTERS)]
     return [
         Chapter(
