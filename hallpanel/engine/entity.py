@@ -331,6 +331,7 @@ class Regulated(Base):
     secluded: ClassVar[bool] = False
     conflicted: ClassVar[tuple[str, ...]] = ()
     implicates_leads: ClassVar["Callable[[Any], ColumnElement[bool]] | None"] = None
+    by_others: ClassVar[bool] = False  # nobody writes one about themselves (SOD-2)
     retires: ClassVar[bool] = False
     approval: ClassVar[bool] = False
     access: ClassVar[Access]

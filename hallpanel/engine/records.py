@@ -137,6 +137,7 @@ def create(
             _keep_bounds(record)
             record.prepare(session, at)
         _within_reach(entity, record, actor)
+        _refuse_own(record, actor)
         with scope.acting(session, SYSTEM):
             _raise_problems(session, record, at)
             if entity.secluded:
@@ -169,6 +170,7 @@ def change(
     entity = type(record)
     if not may_edit(record, actor):
         raise ClosedRecord(_l("it can no longer be edited, or not by you"), entity.clause)
+    _refuse_own(record, actor)
     if version is not None and version != record.version:
         raise Stale(_l("it was changed after you opened it"), entity.clause)
     facts.keep_rules(entity, values, actor, facts.state_of(record))
@@ -196,6 +198,12 @@ def _let_follow(session: Session, record: Regulated, at: datetime) -> None:
     session.flush()
 
 
+def _refuse_own(record: Regulated, actor: Actor) -> None:
+    """What others say of a person is not said by that person, nor by who stands in for them."""
+    if record.by_others and actor is not SYSTEM and record.concerns(actor):
+        raise NotAllowed(_l("nobody keeps a record of this kind about themselves"), record.clause)
+
+
 def remove(session: Session, record: Regulated, *, actor: Actor) -> None:
     """Delete a record that nothing uses (X5); the caller commits.
 
@@ -206,6 +214,7 @@ def remove(session: Session, record: Regulated, *, actor: Actor) -> None:
     allowed = any(covers(entity, record, actor, role) for role in entity.access.delete)
     if not allowed and actor is not SYSTEM:
         raise NotAllowed(_l("records of this kind are not deleted by your role"), entity.clause)
+    _refuse_own(record, actor)
     with scope.acting(session, SYSTEM):
         for entity_, count in users_of(session, record):
             raise Refusal(

@@ -47,7 +47,7 @@ def retirement(clause: str, roles: tuple[Role, ...]) -> Workflow:
     """
     lead = (HoldersOf(Role.LEAD),)
     day = Ask("retired_on", _l("Retired on"), Kind.DAY, optional=True, hint=_l("Empty: today."))
-    by = Holds(*roles, decides=False)
+    by = Holds(*roles)
     return Workflow(
         Use.IN_USE,
         Transition(

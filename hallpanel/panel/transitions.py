@@ -7,13 +7,13 @@ and the same function of the engine acts, each record in a transaction of its ow
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from hallpanel.engine import records, workflow
+from hallpanel.engine import audit, records, workflow
 from hallpanel.engine.entity import Regulated
-from hallpanel.engine.errors import Refusal
+from hallpanel.engine.errors import NotAllowed, Refusal
 from hallpanel.engine.scope import Actor
 from hallpanel.engine.words import SAYINGS, _l
 from hallpanel.engine.workflow import Act, Transition
@@ -72,6 +72,7 @@ class TransitionPage:
         self.onward = wanted_path("url")  # asked for first: 400 says that nothing was saved
         self.asked = self._asked()
         left = [records.as_id(raw) for raw in request.form.getlist("left")[:MOST_AT_ONCE]]
+        self.barred = 0
         self.left = [number for number in left if number is not None]
         self.form = self._form()
         self.parts: dict[int, str] = {}
@@ -273,8 +274,26 @@ class TransitionPage:
             session.commit()
         except Refusal as refusal:
             session.rollback()
+            if isinstance(refusal, NotAllowed):
+                self._note_barred(record_id, refusal)
             return refusal
         return None
+
+    def _note_barred(self, record_id: int, refusal: Refusal) -> None:
+        """Who tries what is not theirs to decide is in the audit, once for each record (SOD-2)."""
+        self.barred += 1
+        audit.record(
+            db.session(),
+            audit.Event(
+                self.transition.verb,
+                self.table,
+                record_id,
+                clause=refusal.clause,
+                reason=str(refusal.why),
+                result="refused",
+            ),
+        )
+        db.session.commit()
 
     def _why(self, refusal: Refusal) -> tuple[str, str | None]:
         clause = refusal.clause or self.transition.clause
@@ -284,7 +303,8 @@ class TransitionPage:
         self, done: list[tuple[str, str]], refused: list[tuple[str, str, str | None]]
     ) -> Response | str:
         if not done:
-            return self._refused_page(refused)
+            code = 403 if self.barred else 200
+            return make_response(self._refused_page(refused), code)
         name, url = done[0]
         flash(
             _("%(verb)s: done. %(record)s", verb=translate(self.transition.label), record=name),

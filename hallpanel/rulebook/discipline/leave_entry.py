@@ -70,6 +70,7 @@ class LeaveEntry(Regulated):
     plural = _l("Leave balance")
     title = "id"
     owner = "staff"
+    by_others = True
     place = 30
     everyday = True
     icon = "journal-plus"
