@@ -7,9 +7,11 @@ from flask import Blueprint
 
 from hallpanel.engine.errors import DeclarationError
 from hallpanel.engine.roles import Role
+from hallpanel.guard import second_factor
 from hallpanel.guard.account import create_account
 from hallpanel.guard.granting import grant
 from hallpanel.panel import opening
+from tests import authenticator
 from tests.panel.hall import NOW
 
 
@@ -28,6 +30,8 @@ def newcomer(hall, username="new", role=None):
         made = create_account(session, username, username, None, NOW, must_change_password=False)
         if role is not None:
             grant(session, made.id, role, NOW)
+            if second_factor.is_required([role]):
+                authenticator.hand_out(session, made.id, NOW)
         return made.id
 
     return hall.work(work)
@@ -119,3 +123,25 @@ def test_an_undeclared_page_stops_the_start_and_is_named_az_1(hall):
     assert (refused.value.code, refused.value.entity) == ("E30", "odd.page")
     for username in ("halladmin", "sysadmin"):
         assert hall.browser(username).get("/odd/").status_code == 403
+
+
+def test_nobody_decides_their_own_leave_and_the_try_is_one_event_sod_2(hall):
+    own = hall.request("a", "submitted")
+    before = hall.see("leave_request", own)
+    for verb in ("approve", "refuse", "escalate"):
+        data = {"confirm": "1", "id": own, "version": before["version"], "reason": "x"}
+        answer = hall.browser("staff.a1").post(f"/admin/leave_request/act/{verb}/", data)
+        assert answer.status_code == 403
+        assert hall.see("leave_request", own) == before
+        tried = [row for row in hall.rows("audit_event") if row["action"] == verb]
+        assert [row["result"] for row in tried] == ["refused"] or verb == "approve"
+        assert sum(row["result"] == "refused" for row in tried) == 1
+
+
+def test_nobody_retires_their_own_staff_record_sod_2(hall):
+    own = hall.id("staff", number="0003")
+    answer = hall.browser("halladmin").post(
+        "/admin/staff/act/retire/", {"confirm": "1", "id": own, "retired_on": ""}
+    )
+    assert answer.status_code == 403
+    assert hall.see("staff", own)["state"] == "in_use"
