@@ -9,6 +9,10 @@ from hallpanel.engine.roles import Role
 
 # What may stand in an address for each of its parts; a record's id is added by the test.
 PARTS = {
+    "account_id": "2",
+    "answer": "agree",
+    "grant_id": "1",
+    "request_id": "1",
     "chapter_id": "2",
     "clause": "2.1.2",
     "export_type": "csv",
