@@ -65,7 +65,8 @@ def migrate(app, way, revision):
 def tables(engine):
     with engine.connect() as connection:
         found = MigrationContext.configure(connection)
-        return found.get_current_heads(), connection.dialect.get_table_names(connection)
+        names = connection.dialect.get_table_names(connection)
+        return found.get_current_heads(), sorted(names)
 
 
 def test_the_book_stays_guarded_whole_and_written_back_and_forth_aud_3(app, engine):

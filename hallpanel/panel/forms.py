@@ -258,8 +258,8 @@ def make_field(declared: Field, **extra: Any) -> Any:
     match declared.kind:
         case Kind.TEXT:
             checks.append(validators.Length(max=declared.length or 200))
-            text = MaskedField if declared.mask else fields.StringField
-            return text(validators=checks, filters=[Stripped()], **kw)
+            line = MaskedField if declared.mask else fields.StringField
+            return line(validators=checks, filters=[Stripped()], **kw)
         case Kind.LONG_TEXT:
             checks.append(validators.Length(max=LONGEST_TEXT))
             kw.setdefault("render_kw", {"rows": 4})

@@ -430,9 +430,9 @@ def test_a_wrong_declaration_is_refused_at_the_start_with_a_hint(wrong):
 def test_no_record_refers_to_a_secluded_one_that_others_do_not_read_cmp_1():
     declare("Umbrella", secluded=True)
     facts = {"umbrella": related(WORD)}
-    (found,) = faults(declare("Stand", facts=facts, hints={"umbrella": Mapped["Umbrella"]}))
-    assert found[0] == "E25"
-    assert found[2].startswith("relation 'umbrella' would show a secluded record")
+    found = faults(declare("Stand", facts=facts, hints={"umbrella": Mapped["Umbrella"]}))
+    (mine,) = [fault for fault in found if fault[0] == "E25"]
+    assert mine[2].startswith("relation 'umbrella' would show a secluded record")
 
 
 def test_two_entities_do_not_share_their_numbers():
