@@ -112,7 +112,8 @@ def new() -> Response | str:
 def details(account_id: int) -> str:
     """An account: its state, its roles, where it is signed in, and what I may do to it."""
     account, at = _load(account_id), request_instant()
-    units: dict[int, str] = dict(db.session.execute(select(UNIT.c.id, UNIT.c.name)).tuples().all())
+    named = db.session.execute(select(UNIT.c.id, UNIT.c.name))
+    units: dict[int, str] = {row.id: row.name for row in named}
     page = {
         "title": account.display_name,
         "account": account,
