@@ -7,7 +7,7 @@ and the same function of the engine acts, each record in a transaction of its ow
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from flask import abort, flash, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
@@ -282,6 +282,7 @@ class TransitionPage:
     def _note_barred(self, record_id: int, refusal: Refusal) -> None:
         """Who tries what is not theirs to decide is in the audit, once for each record (SOD-2)."""
         self.barred += 1
+        g.denial_noted = True  # by verb and record, which says more than the address
         audit.record(
             db.session(),
             audit.Event(

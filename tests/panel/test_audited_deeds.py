@@ -77,7 +77,7 @@ def test_a_change_an_export_and_a_decision_are_one_event_each_aud_1(hall):
     with told(hall, "edit", table_name="unit", record_id=str(unit), actor_name="何文静"):
         assert admin.post(f"/admin/unit/edit/?id={unit}", form).status_code == 303
     with told(hall, "export", table_name="unit"):
-        admin.get("/admin/unit/export/csv/").get_data()
+        admin.take("/admin/unit/export/csv/").get_data()
     request_id = hall.request("a", "submitted")
     version = hall.see("leave_request", request_id)["version"]
     answer = {"id": request_id, "version": version, "confirm": "1"}
