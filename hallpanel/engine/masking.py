@@ -20,7 +20,8 @@ SOME = 4
 MANY = 6
 # Of an address the district is kept; the quarters that also end in 区 are homes.
 DISTRICT = re.compile(
-    r"(?:[^省]{1,8}省|[^区]{1,8}自治区)?(?:[^市州盟]{1,10}[市州盟])?(?:.{0,8}?(?:[^小社园校]区|县|旗))?"
+    r"(?:[^省]{1,8}省|[^区]{1,8}自治区)?(?:[^市州盟]{1,9}[州盟]?市|[^市州盟]{1,10}[州盟])?"
+    r"(?:.{0,8}?(?:[^小社园校]区|县|旗))?"
 )
 COUNTRY = re.compile(r"^(?:\+|00)86")
 SURNAMES = (
