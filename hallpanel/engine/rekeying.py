@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, not_, select, update
 from sqlalchemy.orm import Session
 
-from hallpanel.engine import audit, sealing
+from hallpanel.engine import audit, scope, sealing
 from hallpanel.engine.conflict import table_of
 from hallpanel.engine.entity import Field, Regulated
 
@@ -73,10 +73,11 @@ def _batch(
     )
     rows = session.connection().execute(query).all()
     fact, ring, count = getattr(entity, declared.name), sealing.ring(), 0
-    for record_id, row_key, stored in rows:
-        again = ring.seal(fact.place(row_key), fact.opened(stored, row_key))
-        same = update(table).where(table.c.id == record_id, column == stored)
-        count += session.connection().execute(same.values({column.name: again})).rowcount
+    with scope.respelling(session):
+        for record_id, row_key, stored in rows:
+            again = ring.seal(fact.place(row_key), fact.opened(stored, row_key))
+            same = update(table).where(table.c.id == record_id, column == stored)
+            count += session.connection().execute(same.values({column.name: again})).rowcount
     return (rows[-1][0] if rows else last), count, len(rows) == BATCH
 
 

@@ -69,6 +69,7 @@ class Actor:
 SYSTEM = Actor(None, None, None, "system")
 
 FLUSHING = "flushing"
+RESPELLING = "respelling"
 """Set while the session itself writes what became of its records, which the trail reads."""
 
 Criterion = Callable[[Actor], ColumnElement[bool] | None]
@@ -187,10 +188,20 @@ def _watch_writes(session: Session, _whole: SessionTransaction, connection: Conn
     """Also what goes round the session's execute(): its connection, and the old bulk methods."""
 
     def watch(_connection: Any, statement: Any, *_rest: Any) -> None:
-        if not session.info.get(FLUSHING):
+        if not (session.info.get(FLUSHING) or session.info.get(RESPELLING)):
             _demand_one_by_one(statement)
 
     event.listen(connection, "before_execute", watch)
+
+
+@contextmanager
+def respelling(session: Session) -> Iterator[None]:
+    """Let stored values be spelt anew: under another key they say what they said before."""
+    session.info[RESPELLING] = True
+    try:
+        yield
+    finally:
+        session.info.pop(RESPELLING)
 
 
 def _flush_begins(session: Session, *_rest: Any) -> None:

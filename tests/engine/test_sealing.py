@@ -167,15 +167,15 @@ def files(engine):
     return [(one, one.read_bytes()) for one in path.parent.glob(f"{path.name}*")]
 
 
-def test_swapped_ciphertexts_of_two_rows_are_refused_pii_4(callers, session):
+def test_swapped_ciphertexts_of_two_rows_are_refused_pii_4(callers, engine, session):
     one, other = make(session, callers, "C1"), make(session, callers, "C2", identity=CANARY[::-1])
     table = callers.__table__
     found = session.connection().execute(select(table.c.id, table.c.identity_sealed)).all()
     stored = {row.id: row.identity_sealed for row in found}
-    for key, value in ((one, stored[other]), (other, stored[one])):
-        changed = update(table).where(table.c.id == key).values(identity_sealed=value)
-        session.connection().execute(changed)
     session.commit()
+    with engine.begin() as beside:
+        for key, value in ((one, stored[other]), (other, stored[one])):
+            beside.execute(update(table).where(table.c.id == key).values(identity_sealed=value))
     session.expire_all()
     with at_desk(session, SYSTEM, utc_now()):
         for key in (one, other):
@@ -276,9 +276,9 @@ def test_what_is_deleted_is_in_no_file_afterwards_pii_5(callers, engine, session
     for number in range(200):
         make(session, callers, f"C{number}", name=f"{canary}{number}")
     assert any(canary.encode() in content for _path, content in files(engine))
-    with at_desk(session, SYSTEM, utc_now()):
-        session.connection().execute(callers.__table__.delete())
-        session.commit()
+    session.commit()
+    with engine.begin() as beside:
+        beside.execute(callers.__table__.delete())
     from hallpanel.engine.store import fold_log
 
     fold_log(engine)
