@@ -15,7 +15,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    ScalarSelect,
+    String,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hallpanel.engine import audit, outbox
@@ -251,6 +260,24 @@ def requests_for(session: Session, actor: Actor, at: datetime) -> list[DualContr
         .order_by(DualControl.id)
     )
     return [one for one in waiting if may_decide(session, one, actor, at)]
+
+
+def count_for(actor: Actor, at: datetime) -> ScalarSelect[int]:
+    """How many requests a person's roles may agree to, to be asked together with other figures.
+
+    Who stands in for a role that nobody holds is counted among them; `requests_for` looks closer.
+    """
+    mine = [key for key, kind in KINDS.items() if actor.roles & (kind.may_approve | kind.else_by)]
+    return (
+        select(func.count(DualControl.id))
+        .where(
+            DualControl.outcome == Outcome.WAITING,
+            DualControl.expires_at > at,
+            DualControl.kind.in_(mine),
+            DualControl.requested_by != actor.account_id,
+        )
+        .scalar_subquery()
+    )
 
 
 def expire_old(session: Session, at: datetime) -> int:

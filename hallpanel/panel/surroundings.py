@@ -99,6 +99,7 @@ class Figures:
     waiting: dict[str, int]
     count: int
     stamp: str = ""
+    second: int = 0
     hall: str | None = None
 
 
@@ -137,6 +138,8 @@ def figures(count: Any = None) -> Figures:
         if statement is not None:
             counted = statement.with_only_columns(func.count(entity.id)).order_by(None)
             asked[f"w_{entity.__tablename__}"] = counted.scalar_subquery()
+    if dual_control.may_be_second(actor):
+        asked["second"] = dual_control.count_for(actor, request_instant())
     if count is not None:
         asked["count"] = count
     row = _one_row(asked)
@@ -144,6 +147,7 @@ def figures(count: Any = None) -> Figures:
         unread=row.get("unread") or 0,
         waiting={k[2:]: v or 0 for k, v in row.items() if k.startswith("w_")},
         count=row.get("count") or 0,
+        second=row.get("second") or 0,
         stamp=row["stamp"],
         hall=row["hall"],
     )
@@ -217,7 +221,7 @@ def _in_menu(entity: type[Regulated], actor: Actor) -> bool:
     return entity.access.may(actor, "read") and (entity.everyday or keeps)
 
 
-def _guarded(actor: Actor) -> list[NavItem]:
+def _guarded(actor: Actor, counted: Figures) -> list[NavItem]:
     """The pages of the administrators, and of those who may be a second person."""
     items = [
         _guard_item(translate(label), endpoint, 0)
@@ -225,8 +229,7 @@ def _guarded(actor: Actor) -> list[NavItem]:
         if roles & actor.roles
     ]
     if dual_control.may_be_second(actor):
-        waiting = len(dual_control.requests_for(db.session(), actor, request_instant()))
-        items.append(_guard_item(_("Two people"), "dual.index", waiting))
+        items.append(_guard_item(_("Two people"), "dual.index", counted.second))
     return items
 
 
@@ -246,7 +249,7 @@ def _navigation(actor: Actor, counted: Figures) -> list[Chapter]:
                 translate(entity.plural), url, request.path.startswith(url), count, count > 0
             )
             chapters.setdefault(entity.chapter(), []).append(item)
-    chapters["guard"] = _guarded(actor)
+    chapters["guard"] = _guarded(actor, counted)
     order = [*CHAPTERS, *(key for key in chapters if key not in CHAPTERS)]
     return [
         Chapter(
