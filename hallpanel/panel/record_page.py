@@ -393,7 +393,11 @@ def _events(record: Regulated, actor: Actor) -> Iterator[Entry]:
     event = audit.AuditEvent
     query = (
         select(event)
-        .where(event.table_name == record.__tablename__, event.record_id == record.id)
+        .where(
+            event.table_name == record.__tablename__,
+            event.record_id == record.id,
+            event.result == audit.DONE,  # what was refused is the auditor's to read
+        )
         .order_by(event.seq)
     )
     for one in db.session.scalars(query):
