@@ -1,11 +1,9 @@
 """The command line: what an administrator types, what it says, and with which code it ends."""
 
-import hashlib
 import io
 import json
 import os
 import re
-import secrets
 import signal
 import sqlite3
 import stat
@@ -29,16 +27,11 @@ from hallpanel.engine.audit import EVENTS
 from hallpanel.engine.clock import utc_now
 from hallpanel.engine.entity import REGISTRY
 from hallpanel.engine.lease import Lease
-from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
 from hallpanel.engine.store import Base
-from hallpanel.guard import dual_control
-from hallpanel.guard.account import create_account
-from hallpanel.guard.actors import actor_of
-from hallpanel.guard.granting import grant
 from hallpanel.panel.extensions import db
 from hallpanel.rulebook import table
-from tests.panel.door import account, at_work, browser
+from tests.panel.door import account, agreed, at_work, browser
 
 OVERPOWERED = wall.overpowered
 AT = datetime(2026, 2, 9, 2, tzinfo=UTC)
@@ -76,26 +69,6 @@ def units(app):
 def actions(app):
     query = select(EVENTS.c.action).order_by(EVENTS.c.seq)
     return at_work(app, lambda session: list(session.scalars(query)))
-
-
-def agreed(app, file):
-    """What the command says once two people agreed to a restore of exactly this file."""
-
-    def work(session):
-        people = {}
-        for role in (Role.SYSADMIN, Role.SECADMIN):
-            name = f"{role.value}.{secrets.token_hex(4)}"
-            made = create_account(session, name, name, None, utc_now())
-            grant(session, made.id, role, utc_now())
-            people[role] = actor_of(session, made, utc_now())
-        content = file.read_bytes()
-        payload = {"file": file.name, "digest": hashlib.sha256(content).hexdigest()}
-        asker, second = people[Role.SYSADMIN], people[Role.SECADMIN]
-        asked = dual_control.ask(session, "restore", payload, "磁盘坏了", asker, utc_now())
-        dual_control.decide(session, asked.id, second, utc_now(), agrees=True)
-        return asked.id
-
-    return ("--approved", at_work(app, work))
 
 
 def test_a_restore_over_records_takes_two_people_and_their_one_file_sod_3(app, typed, tmp_path):

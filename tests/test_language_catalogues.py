@@ -245,6 +245,7 @@ def test_chinese_is_written_as_in_an_office(tag):
 @pytest.mark.parametrize("tag", [SIMPLIFIED, TRADITIONAL])
 def test_chinese_leaves_no_english_word_untranslated(tag):
     kept = {"xlsx", "csv", "Excel", "UUID", "HALLPANEL_HOSTS", "MB", "A", "B"}
+    kept |= {"SHA", "restore", "a", "f"}  # a digest, the command that prints it, and its letters
     wrong = []
     for one in catalogue(tag).values():
         words = set(re.findall(r"[A-Za-z_]+", PLACEHOLDER.sub("", one.string)))

@@ -1,12 +1,16 @@
 """Coming in through the front door: accounts for the cast, and a browser that signs in."""
 
+import hashlib
 import re
+import secrets
 
 from hallpanel.engine import records
 from hallpanel.engine.clock import utc_now
+from hallpanel.engine.roles import Role
 from hallpanel.engine.scope import SYSTEM
-from hallpanel.guard import second_factor
+from hallpanel.guard import dual_control, second_factor
 from hallpanel.guard.account import create_account
+from hallpanel.guard.actors import actor_of
 from hallpanel.guard.granting import grant
 from hallpanel.panel.extensions import db
 from tests import authenticator
@@ -145,3 +149,23 @@ def assert_only(client, app, page):
 def an_address(rule):
     """Some address of a rule."""
     return re.sub(r"<(\w*)[^>]*>", lambda m: "1" if m[1] == "int" else "x", rule.rule)
+
+
+def agreed(app, file):
+    """What the command says once two people agreed to a restore of exactly this file."""
+
+    def work(session):
+        people = {}
+        for role in (Role.SYSADMIN, Role.SECADMIN):
+            name = f"{role.value}.{secrets.token_hex(4)}"
+            made = create_account(session, name, name, None, utc_now())
+            grant(session, made.id, role, utc_now())
+            people[role] = actor_of(session, made, utc_now())
+        content = file.read_bytes()
+        payload = {"file": file.name, "digest": hashlib.sha256(content).hexdigest()}
+        asker, second = people[Role.SYSADMIN], people[Role.SECADMIN]
+        asked = dual_control.ask(session, "restore", payload, "磁盘坏了", asker, utc_now())
+        dual_control.decide(session, asked.id, second, utc_now(), agrees=True)
+        return asked.id
+
+    return ("--approved", at_work(app, work))

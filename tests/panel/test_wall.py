@@ -17,6 +17,7 @@ from hallpanel.guard.account import Account
 from hallpanel.guard.actors import actor_of
 from hallpanel.panel.extensions import db
 from tests.databases import serving, settings_for
+from tests.panel.door import agreed
 from tests.panel.hall import ACCOUNTS, NOW, Hall
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
@@ -259,7 +260,7 @@ def test_a_backup_by_the_owner_holds_all_rows_and_comes_back_dur_5_az_4(walled, 
     runner, file = walled.app.test_cli_runner(), tmp_path / "copy.tar"
     assert runner.invoke(args=["backup", str(file)]).exit_code == 0
     lead = walled.browser("lead.a")
-    done = runner.invoke(args=["restore", str(file), "--force"])
+    done = runner.invoke(args=["restore", str(file), *map(str, agreed(walled.app, file))])
     assert done.exit_code == 0, done.output
     assert walled.digests(but=("audit_event", "audit_head", "sign_in_session", "lease")) == before
     assert lead.client.get("/").status_code == 303, "the restore signs everybody out"
